@@ -1,0 +1,65 @@
+/**
+ * What the daemon must know of an engine. One file per engine beside this one; adding an engine is adding a file and a
+ * row in `index.ts`.
+ *
+ * Adapters are data and pure functions: they say what to run, what to ask over HTTP and what answers mean. Actors run
+ * processes and make the requests.
+ */
+import type { Cause, EngineExit, EngineName, EnginePresent, GpuRef, Load, ModelPresent, PoolSpec, Residency } from '../machines/vocabulary.ts';
+
+export interface LaunchInput {
+  readonly spec: PoolSpec;
+  readonly engine: EnginePresent;
+  readonly model: ModelPresent;
+  readonly gpus: readonly GpuRef[];
+  readonly simulated: boolean;
+  readonly port: number;
+}
+
+export interface LaunchPlan {
+  readonly executable: string;
+  readonly argv: readonly string[];
+  /** The whole environment: an allow-list built from zero, nothing inherited. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** One HTTP request to the engine. `text` bodies are capped by the asker. */
+export interface Ask {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+export interface EngineAdapter {
+  readonly name: EngineName;
+  /** Names looked for on the PATH when the spec names no executable. */
+  readonly executables: readonly string[];
+  /** How to ask the executable for its version and its flags; null: it cannot be asked. */
+  readonly version: { readonly argv: readonly string[]; parse(output: string): string | null } | null;
+  readonly help: { readonly argv: readonly string[]; parseFlags(output: string): readonly string[] } | null;
+  /** Every flag explicit. Returns a Cause when the spec asks for what this engine must not be given. */
+  plan(input: LaunchInput): LaunchPlan | Cause;
+  /** Liveness; `loading` is neither a pass nor a failure. */
+  readonly liveness: { readonly ask: (spec: PoolSpec) => Ask; read(answer: Answer): 'ok' | 'loading' | 'error' };
+  /**
+   * Goes through the engine's work loop and says how much work there is; null: the engine offers none. `emptying` asks for
+   * the whole truth (queued work too), and may then be more than one request.
+   */
+  readonly progress: {
+    readonly asks: (spec: PoolSpec, emptying: boolean, soFar: readonly Answer[]) => Ask | null;
+    read(spec: PoolSpec, answers: readonly Answer[]): Load | Cause;
+  } | null;
+  /** Generates one token; null: the engine cannot be asked for one. */
+  readonly token: { readonly ask: (spec: PoolSpec, model: ModelPresent) => Ask; read(answer: Answer): true | Cause } | null;
+  /** What the engine's own output says about where weights and KV cache are. Nothing parsed is `unproven`, never `proven`. */
+  residency(log: readonly string[], spec: PoolSpec): { readonly verdict: Residency; readonly evidence: readonly string[] };
+  /** The reason for an end, from exit and the last lines of output. */
+  classifyExit(exit: EngineExit, tail: readonly string[]): Cause;
+  /** Sent once, then the grace of `timeouts.stop_ms`, then KILL. */
+  readonly stopSignal: 'SIGTERM' | 'SIGINT';
+}

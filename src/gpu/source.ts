@@ -1,0 +1,15 @@
+/**
+ * Where GPU facts come from: nvidia-smi, NVML or, for demo and tests only, a simulation. One interface for all.
+ */
+import type { Cause, GpuSourceName, Inventory } from '../machines/vocabulary.ts';
+
+export interface GpuSource {
+  readonly name: GpuSourceName;
+  /**
+   * One fresh look at all cards. Always settles within `deadlineMs`, also when the driver hangs; a failure is a Cause
+   * (`driver_error`, `driver_mismatch`, `gpu_missing`, …), never a throw.
+   */
+  read(deadlineMs: number): Promise<Inventory | Cause>;
+  /** Ends helper processes. Does not wait for hung ones. */
+  close(): void;
+}

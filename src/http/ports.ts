@@ -1,0 +1,103 @@
+/**
+ * What the HTTP rim needs from the daemon; `daemon.ts` hands it in. Routes know these interfaces and the views only:
+ * never an actor, never a machine.
+ */
+import type { ReasonCode } from '../machines/reasons.ts';
+import type { GpuView, NodeView, PoolStatus } from '../machines/views.ts';
+import type { PoolSpec } from '../machines/vocabulary.ts';
+
+export type PoolCommandName = 'preload' | 'drain' | 'resume' | 'reload' | 'remove';
+
+export type CommandResult =
+  | { readonly ok: true; readonly status: PoolStatus; readonly operationId: string | null }
+  /** 404. */
+  | { readonly ok: false; readonly problem: 'unknown_pool' }
+  /** 409: names the state and what it accepts. */
+  | {
+      readonly ok: false;
+      readonly problem: 'illegal';
+      readonly message: string;
+      readonly state: string;
+      readonly accepts: readonly PoolCommandName[];
+    }
+  /** 503: the ledger knows already that it cannot fit. */
+  | {
+      readonly ok: false;
+      readonly problem: 'unavailable';
+      readonly code: ReasonCode;
+      readonly message: string;
+      readonly retryAfterMs: number;
+      readonly details: Readonly<Record<string, unknown>>;
+    }
+  /** 422: the new spec is not valid. One line per mistake. */
+  | { readonly ok: false; readonly problem: 'invalid'; readonly mistakes: readonly string[] };
+
+export interface NodePort {
+  readonly version: string;
+  uptimeMs(): number;
+  node(): NodeView;
+  /** Sorted by id. */
+  pools(): readonly PoolStatus[];
+  pool(id: string): PoolStatus | null;
+  gpus(): readonly GpuView[];
+  /** Reasons why /ready is 503; empty when it is 200. */
+  notReady(): readonly string[];
+  preload(id: string): CommandResult;
+  drain(id: string, deadlineMs: number | null): CommandResult;
+  resume(id: string): CommandResult;
+  /** `changes`: spec fields to replace. */
+  reload(id: string, changes: Readonly<Record<string, unknown>>): CommandResult;
+  /** POOL_EXISTS is `illegal`. Resolves when the declaration is on disk. */
+  declare(spec: PoolSpec): Promise<CommandResult>;
+  remove(id: string): Promise<CommandResult>;
+  /** Registers with orchestratord now; the answer, or why there is none (502). */
+  registerNow(): Promise<OrchestratorAnswer>;
+  heartbeatNow(): Promise<OrchestratorAnswer>;
+}
+
+export type OrchestratorAnswer =
+  | { readonly ok: true; readonly body: Readonly<Record<string, unknown>> }
+  | { readonly ok: false; readonly message: string };
+
+/** One transition of a machine, as journaled. */
+export interface TransitionRecord {
+  /** Journal sequence number; also the SSE id. */
+  readonly seq: number;
+  readonly at: string;
+  readonly pool_id: string | null;
+  readonly actor: string;
+  readonly event: string;
+  /** `ready.healthy` */
+  readonly from: string;
+  readonly to: string;
+  readonly reason: { readonly code: ReasonCode; readonly message: string } | null;
+  readonly incarnation: string | null;
+  /** `reloaded`, `rolled_back`, … for events that are outcomes; else null. */
+  readonly outcome: string | null;
+}
+
+export interface JournalPort {
+  /** Newest first; `before`: only records with a smaller seq. */
+  poolEvents(poolId: string, query: { readonly limit: number; readonly before: number | null }): Promise<readonly TransitionRecord[]>;
+  /** Every transition with seq > `after` (null: only what comes from now on), in order. Returns the way to stop. */
+  follow(after: number | null, listener: (record: TransitionRecord) => void): () => void;
+}
+
+export interface LogsPort {
+  /** Last `tail` lines of the current or the previous run; null when there is no such run. */
+  read(poolId: string, query: { readonly tail: number; readonly run: 'current' | 'previous' }): Promise<readonly LogLine[] | null>;
+  /** Lines as they come, from after `afterOffset` (null: from now). Returns the way to stop. */
+  follow(poolId: string, afterOffset: number | null, listener: (line: LogLine) => void): () => void;
+}
+
+export interface LogLine {
+  /** Byte offset after this line, monotonic over a run: the resume id. */
+  readonly offset: number;
+  readonly text: string;
+}
+
+export interface MetricsPort {
+  /** Prometheus text. */
+  render(): Promise<string>;
+  readonly contentType: string;
+}

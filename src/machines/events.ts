@@ -1,0 +1,150 @@
+/**
+ * Every event a machine receives. Start reading here.
+ *
+ * Commands are `noun.verb`, facts `noun.pastParticiple`. Every event carries a stamp; facts are plain data that the rims
+ * have validated. xstate's own events (`xstate.done.actor.*`, `xstate.error.actor.*`, `xstate.after.*`) complete the list.
+ */
+import type {
+  Cause,
+  EngineExit,
+  GpuRef,
+  Handoff,
+  HandoffOutcome,
+  Inventory,
+  Load,
+  PoolOrigin,
+  PoolSpec,
+  PoolState,
+  ProbeOutcome,
+  Stamp,
+} from './vocabulary.ts';
+
+/** What people and programs ask of a pool. */
+export type PoolCommand = Stamp &
+  (
+    | { readonly type: 'pool.start' }
+    | { readonly type: 'pool.drain'; readonly deadlineMs: number | null }
+    | { readonly type: 'pool.resume' }
+    | { readonly type: 'pool.reload'; readonly spec: PoolSpec; readonly operationId: string }
+    | { readonly type: 'pool.remove' }
+    /** The node shuts down and takes its engines with it; what is wanted stays as it is. */
+    | { readonly type: 'pool.shutDown' }
+  );
+
+/** From watch-engine, watch-start and probe-health, about the engine of this pool. */
+export type EngineFact = Stamp &
+  (
+    | { readonly type: 'engine.exited'; readonly exit: EngineExit; readonly cause: Cause; readonly tail: readonly string[] }
+    /** No sign of progress for `start_stall_ms`. */
+    | { readonly type: 'engine.stalled'; readonly cause: Cause }
+    /** Slots or in-flight work differ from what was last said, or a fresh reading was asked for. */
+    | { readonly type: 'engine.loadChanged'; readonly load: Load }
+    /** For display only: nothing is decided by it and it is not journaled. */
+    | { readonly type: 'engine.sampled'; readonly outcome: ProbeOutcome; readonly load: Load; readonly vramUsedBytes: number | null }
+    /** Said for the first passes after anything else; a steady engine is only sampled. */
+    | { readonly type: 'health.passed'; readonly outcome: 'ok' | 'busy'; readonly load: Load }
+    | { readonly type: 'health.failed'; readonly outcome: Exclude<ProbeOutcome, 'ok' | 'busy'>; readonly cause: Cause }
+    | { readonly type: 'residency.violated'; readonly cause: Cause }
+  );
+
+/** From the node to one of its pools. */
+export type PoolNotice = Stamp &
+  (
+    | { readonly type: 'handoff.appeared'; readonly handoff: Handoff }
+    /** The devices of the spec exist and may be used. */
+    | { readonly type: 'gpus.matched'; readonly gpus: readonly GpuRef[] }
+    /** They do not, or no longer. */
+    | { readonly type: 'gpus.unmatched'; readonly cause: Cause }
+    | { readonly type: 'admission.granted'; readonly gpus: readonly GpuRef[]; readonly reservedBytes: number | null }
+    | { readonly type: 'admission.refused'; readonly cause: Cause }
+    /** Something that a blocked pool may wait for has changed. */
+    | { readonly type: 'resources.changed' }
+    /** The control plane has taken note that this pool drains. */
+    | { readonly type: 'drain.acknowledged' }
+    | { readonly type: 'progress.made'; readonly step: 'engine' | 'model'; readonly doneBytes: number | null; readonly totalBytes: number | null }
+    /** keep-memory could not write `<state>/pools/<pool>.json`. */
+    | { readonly type: 'memory.failed'; readonly cause: Cause }
+    | { readonly type: 'memory.kept' }
+  );
+
+export type PoolEvent = PoolCommand | EngineFact | PoolNotice;
+
+/** What a pool tells its node. Not stamped by a clock: the stamp is that of the event that caused it. */
+export type PoolReport =
+  | {
+      readonly type: 'pool.changed';
+      readonly poolId: string;
+      readonly state: PoolState;
+      readonly live: boolean;
+      readonly ready: boolean;
+      readonly draining: boolean;
+      readonly slotsFree: number | null;
+      readonly slotsTotal: number | null;
+    }
+  | {
+      readonly type: 'admission.requested';
+      readonly poolId: string;
+      readonly devices: PoolSpec['devices'];
+      readonly needBytes: number | null;
+      readonly inventory: Inventory;
+    }
+  | { readonly type: 'reservation.released'; readonly poolId: string }
+  /** Draining and waiting for the control plane to know. */
+  | { readonly type: 'drain.announced'; readonly poolId: string }
+  | { readonly type: 'handoff.settled'; readonly poolId: string; readonly file: string; readonly outcome: HandoffOutcome }
+  | { readonly type: 'pool.backedOff'; readonly poolId: string; readonly mono: number }
+  | {
+      readonly type: 'reload.settled';
+      readonly poolId: string;
+      readonly operationId: string;
+      readonly outcome: 'reloaded' | 'rolled_back';
+      readonly cause: Cause | null;
+    }
+  | { readonly type: 'pool.ended'; readonly poolId: string };
+
+/** From watch-gpus. */
+export type GpuEvent = Stamp &
+  /** Cards came, went, or were renumbered; also the first probe and the first after blindness. */
+  (
+    | { readonly type: 'gpu.discovered'; readonly inventory: Inventory }
+    /** Memory, temperature, processes: for display only. */
+    | { readonly type: 'gpu.sampled'; readonly inventory: Inventory }
+    | { readonly type: 'gpu.probeFailed'; readonly cause: Cause }
+  );
+
+/** From watch-handoffs. */
+export type HandoffEvent = Stamp &
+  (
+    | { readonly type: 'handoff.appeared'; readonly handoff: Handoff }
+    | { readonly type: 'handoff.rejected'; readonly file: string; readonly message: string }
+  );
+
+export type NodeCommand = Stamp &
+  (
+    | { readonly type: 'pool.declared'; readonly spec: PoolSpec; readonly specHash: string; readonly origin: Exclude<PoolOrigin, 'attached'> }
+    /** A command for one pool, addressed by id; unknown ids are ignored here and answered 404 at the rim. */
+    | { readonly type: 'pool.commanded'; readonly poolId: string; readonly command: PoolCommand }
+    /** A valid pools file replaced the last one. */
+    | { readonly type: 'pools.configured'; readonly pools: readonly { readonly spec: PoolSpec; readonly specHash: string }[] }
+    | { readonly type: 'node.register' }
+    | { readonly type: 'node.heartbeat' }
+    | { readonly type: 'node.stop'; readonly mode: 'keep' | 'drain' }
+  );
+
+/** What registration tells the node. */
+export type RegistrationReport =
+  /** The control plane answered 200 to a heartbeat that said these pools are draining. */
+  { readonly type: 'heartbeat.acknowledged'; readonly draining: readonly string[] } | { readonly type: 'registration.ended' };
+
+export type NodeEvent = NodeCommand | GpuEvent | HandoffEvent | PoolReport | RegistrationReport;
+
+export type RegistrationEvent = Stamp &
+  (
+    | { readonly type: 'node.register' }
+    | { readonly type: 'node.heartbeat' }
+    /** Pools were added or removed, or their GPUs changed: register again. */
+    | { readonly type: 'roster.changed' }
+    /** Readiness, draining or slots to or from 0: a heartbeat now. */
+    | { readonly type: 'readiness.changed' }
+    | { readonly type: 'node.deregister' }
+  );

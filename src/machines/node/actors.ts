@@ -1,0 +1,36 @@
+/**
+ * The effects a node asks for, by name and type. Placeholders; pool and registration are machines of their own.
+ */
+import { fromCallback, fromPromise } from 'xstate';
+import type { Cause, Handoff, HandoffOutcome, PoolMemory, PoolOrigin, PoolSpec, RunRecord, Stamp } from '../vocabulary.ts';
+
+/** One pool as found on disk at the start: declared, recorded as running, or both. */
+export interface BootPool {
+  readonly poolId: string;
+  readonly origin: PoolOrigin;
+  /** `null`: its engine runs but no valid file declares it any more. It is adopted and drained. */
+  readonly spec: PoolSpec | null;
+  readonly specHash: string | null;
+  readonly run: RunRecord | null;
+  readonly memory: PoolMemory | null;
+  readonly handoff: Handoff | null;
+}
+
+export interface BootState extends Stamp {
+  readonly pools: readonly BootPool[];
+}
+
+const notProvided = (name: string) => (): never => {
+  throw new Error(`${name} was not provided`);
+};
+
+export const nodeActors = {
+  /** Reads declarations, run records and memories. Unreadable files are set aside and named, never fatal. */
+  loadState: fromPromise<BootState & { readonly setAside: readonly Cause[] }, Record<string, never>>(notProvided('loadState')),
+  /** gpu.discovered, gpu.sampled, gpu.probeFailed. */
+  watchGpus: fromCallback<{ type: 'gpus.look' }, Record<string, never>>(notProvided('watchGpus')),
+  /** handoff.appeared, handoff.rejected; told what became of a file, it deletes, keeps or moves it. */
+  watchHandoffs: fromCallback<{ readonly type: 'handoff.settled'; readonly file: string; readonly outcome: HandoffOutcome }, Record<string, never>>(
+    notProvided('watchHandoffs'),
+  ),
+};

@@ -1,0 +1,274 @@
+/**
+ * The domain's words: plain data that crosses between machines, actors and rims.
+ *
+ * Nothing here decides or does anything. Everything is JSON, so that every event can be journaled and replayed.
+ * Sizes are bytes, durations milliseconds; what is not known is `null`, never 0.
+ */
+import type { ReasonCode } from './reasons.ts';
+
+/** When something was seen. Policies read `mono` only; `at` is for people. */
+export interface Stamp {
+  /** Wall clock, milliseconds since the epoch. */
+  readonly at: number;
+  /** CLOCK_MONOTONIC in milliseconds; comparable between processes of one boot. */
+  readonly mono: number;
+}
+
+/** Why something failed: a reason code of the one table, and a sentence with what was expected, found and what to do. */
+export interface Cause {
+  readonly code: ReasonCode;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** A pool as declared: one engine, one model, explicit GPUs. The rims fill in every default. */
+export interface PoolSpec {
+  /** `^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$` */
+  readonly id: string;
+  readonly engine: EngineName;
+  /** Model reference; with `provisioning.mode: external` a path. `null` only for engines that need none (`custom`). */
+  readonly model: string | null;
+  /** GPU indices or GPU/MIG UUIDs, explicit and never spilled. */
+  readonly devices: readonly (number | string)[];
+  /** Requests the engine works on at once. */
+  readonly slots: number;
+  /** Context tokens per slot; `null`: the engine's own default. */
+  readonly ctx: number | null;
+  /** Address the engine listens on. */
+  readonly host: string;
+  readonly api_key_file: string | null;
+  readonly quant: string | null;
+  readonly tensor_split: readonly number[] | null;
+  readonly preload: boolean;
+  readonly env: Readonly<Record<string, string>>;
+  readonly flags: readonly string[];
+  /** Fixed ports to choose from; `null`: leased from POOL_MANAGERD_PORT_RANGE. */
+  readonly ports: readonly number[] | null;
+  readonly provisioning: Provisioning;
+  readonly model_source: { readonly ref: string | null; readonly cache_dir: string | null; readonly checksum: string | null } | null;
+  readonly custom: CustomEngine | null;
+  readonly timeouts: {
+    readonly start_stall_ms: number;
+    /** `null`: in proportion to the model's size. */
+    readonly start_max_ms: number | null;
+    readonly drain_ms: number;
+    readonly stop_ms: number;
+    readonly vram_release_ms: number;
+  };
+  readonly health: {
+    readonly interval_ms: number;
+    readonly timeout_ms: number;
+    readonly progress_timeout_ms: number;
+    readonly failures: number;
+    readonly canary: boolean;
+  };
+  readonly restart: {
+    readonly initial_ms: number;
+    readonly max_ms: number;
+    readonly window_ms: number;
+    readonly max_restarts: number;
+    readonly stable_ms: number;
+  };
+}
+
+export type EngineName = 'llamacpp' | 'vllm' | 'sglang' | 'tgi' | 'custom';
+
+/** How the engine comes to be on disk. `external`: it is there already. */
+export type Provisioning =
+  | { readonly mode: 'external'; readonly executable: string | null }
+  | { readonly mode: 'binary'; readonly binary: { readonly url: string; readonly checksum: string; readonly install_dir: string | null } }
+  | {
+      readonly mode: 'source';
+      readonly source: {
+        readonly repo: string;
+        readonly ref: string;
+        readonly submodules: boolean;
+        readonly build: { readonly cmake_flags: readonly string[]; readonly generator: string | null; readonly cache_dir: string | null };
+      };
+    }
+  | { readonly mode: 'package'; readonly package: { readonly name: string; readonly version: string } }
+  | { readonly mode: 'container'; readonly container: { readonly image: string; readonly digest: string } };
+
+/** What pool-managerd must be told of an engine that it does not know. `flags` may use {host} {port} {model} {slots} {ctx}. */
+export interface CustomEngine {
+  /** GET, 200 = healthy, 503 = still loading. */
+  readonly health_path: string;
+  /** GET that goes through the engine's work loop; `null`: health is all there is. */
+  readonly progress_path: string | null;
+  /** Prometheus text in which these series, summed, are the requests in the engine; `null`: in-flight is unknown. */
+  readonly in_flight: { readonly path: string; readonly metrics: readonly string[] } | null;
+  /** POST that generates one token; `null`: readiness stands without it. */
+  readonly token: { readonly path: string; readonly body: string } | null;
+}
+
+/** A GPU as pools are pinned to it. */
+export interface GpuRef {
+  readonly index: number;
+  readonly uuid: string;
+}
+
+/** What one probe of the driver says about one card. */
+export interface GpuFact extends GpuRef {
+  /** `00000000:3B:00.0` */
+  readonly pciAddress: string | null;
+  readonly name: string;
+  readonly memoryTotalBytes: number | null;
+  readonly memoryUsedBytes: number | null;
+  readonly memoryFreeBytes: number | null;
+  /** `8.6` */
+  readonly computeCapability: string | null;
+  readonly temperatureC: number | null;
+  readonly powerWatts: number | null;
+  readonly utilisationPercent: number | null;
+  /** `None`, `GPU Reset Required`, … as the driver words it. */
+  readonly recoveryAction: string | null;
+  readonly processes: readonly GpuProcess[];
+}
+
+export interface GpuProcess {
+  readonly pid: number;
+  readonly usedBytes: number | null;
+}
+
+export type GpuSourceName = 'nvml' | 'nvidia-smi' | 'simulated';
+
+/** All cards of the machine at one moment. */
+export interface Inventory extends Stamp {
+  readonly source: GpuSourceName;
+  readonly driverVersion: string | null;
+  readonly cudaVersion: string | null;
+  readonly gpus: readonly GpuFact[];
+}
+
+/** The engine's executable, found and asked for its version. */
+export interface EnginePresent {
+  readonly executable: string;
+  readonly version: string | null;
+  /** Flags that the engine's `--help` names; `null` where it has none to ask. */
+  readonly knownFlags: readonly string[] | null;
+}
+
+export interface ModelPresent {
+  readonly id: string;
+  /** `null` for an engine that needs no model. */
+  readonly path: string | null;
+  readonly bytes: number | null;
+}
+
+/**
+ * An engine process, as written to `<state>/runs/<pool>.json` before the process can matter and read back after a restart
+ * of the daemon. Identity is (bootId, pid, startTime) or the unit's InvocationID, never a pid alone.
+ */
+export interface RunRecord {
+  readonly version: 1;
+  readonly poolId: string;
+  /** Nonce of this start, also in the handoff file. */
+  readonly incarnation: string;
+  readonly launcher: 'detached' | 'systemd';
+  readonly pid: number;
+  /** `/proc/<pid>/stat` field 22, clock ticks since boot. */
+  readonly startTime: number;
+  readonly bootId: string;
+  readonly unit: string | null;
+  readonly invocationId: string | null;
+  readonly host: string;
+  readonly port: number;
+  /** URL that clients use. */
+  readonly endpoint: string;
+  readonly engine: EngineName;
+  readonly engineVersion: string | null;
+  readonly model: ModelPresent;
+  readonly spec: PoolSpec;
+  readonly specHash: string;
+  readonly gpus: readonly GpuRef[];
+  readonly reservedBytes: number | null;
+  readonly simulated: boolean;
+  /** Output of both streams. */
+  readonly logFile: string;
+  /** FIFO whose end-of-file is the exit of a detached engine. */
+  readonly exitFifo: string | null;
+  readonly startedAt: number;
+  readonly startedMono: number;
+}
+
+/** How an engine ended, as far as it can be known. A process that was not our child has no code. */
+export interface EngineExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** Work in the engine, read from the engine. */
+export interface Load {
+  readonly slotsTotal: number | null;
+  readonly slotsFree: number | null;
+  /** Requests running or queued inside the engine. */
+  readonly inFlight: number | null;
+}
+
+export type Residency = 'proven' | 'unproven' | 'violated' | 'simulated';
+
+/** What was shown before a pool was called ready. */
+export interface Proof {
+  readonly residency: Residency;
+  /** Lines and numbers the residency verdict rests on. */
+  readonly evidence: readonly string[];
+  readonly slotsTotal: number | null;
+  readonly engineVersion: string | null;
+  readonly modelsAvailable: readonly string[];
+  /** Milliseconds until the one token came; `null` where none was asked for. */
+  readonly firstTokenMs: number | null;
+}
+
+/** A handoff file, read as the union of its spellings. */
+export interface Handoff {
+  readonly file: string;
+  readonly poolId: string;
+  readonly replicaId: string;
+  readonly engine: string | null;
+  readonly engineVersion: string | null;
+  readonly endpoint: string;
+  /** Indices as written, for display. */
+  readonly devices: readonly number[];
+  readonly slotsTotal: number | null;
+  readonly ready: boolean;
+  readonly modelId: string | null;
+  readonly pid: number | null;
+  readonly pidStartTime: number | null;
+  readonly incarnation: string | null;
+}
+
+/** Label of `pool_handoff_files_processed_total`. */
+export type HandoffOutcome = 'accepted' | 'attached' | 'not_ready' | 'ignored' | 'stale' | 'rejected';
+
+/** Label of `pool_health_checks_total`. */
+export type ProbeOutcome = 'ok' | 'busy' | 'timeout' | 'refused' | 'error' | 'wedged' | 'foreign';
+
+export type Wanted = 'up' | 'down';
+export type PoolOrigin = 'file' | 'api' | 'attached';
+export type PoolState = 'uninitialized' | 'provisioning' | 'starting' | 'ready' | 'draining' | 'offline';
+
+/** What survives a restart of the daemon besides the run record: `<state>/pools/<pool>.json`. */
+export interface PoolMemory {
+  readonly version: 1;
+  readonly poolId: string;
+  readonly wanted: Wanted;
+  readonly restart: RestartMemory;
+  /** Where the engine was, so that an adopted one goes on from there. */
+  readonly phase: 'loading' | 'proving' | 'ready' | 'emptying' | 'stopping' | null;
+  readonly proof: Proof | null;
+  readonly drain: { readonly why: DrainWhy; readonly deadlineMono: number | null; readonly bootId: string | null } | null;
+}
+
+/** Restart policy's memory. Monotonic times are of boot `bootId`. */
+export interface RestartMemory {
+  /** Restarts since the pool was declared. */
+  readonly count: number;
+  /** Failures in a row since the last stable run; the exponent of the delay. */
+  readonly attempt: number;
+  /** Starts inside the rolling window. */
+  readonly startsMono: readonly number[];
+  /** How often the breaker opened since the last stable run. */
+  readonly opened: number;
+}
+
+export type DrainWhy = 'operator' | 'remove' | 'reload' | 'health' | 'withdrawn' | 'crash' | 'gpu' | 'start_failed' | 'shutdown';
