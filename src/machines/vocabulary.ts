@@ -123,11 +123,30 @@ export interface GpuFact extends GpuRef {
   /** `None`, `GPU Reset Required`, … as the driver words it. */
   readonly recoveryAction: string | null;
   readonly processes: readonly GpuProcess[];
+  /** Slices of a card in MIG mode, possibly none; absent or null: the card is not in MIG mode. */
+  readonly mig?: readonly MigSlice[] | null;
+}
+
+/** A MIG compute instance. Those of one GPU instance share its memory. */
+export interface MigSlice {
+  /** `MIG-…` */
+  readonly uuid: string;
+  /** `1g.18gb`; null where the driver does not name it. */
+  readonly profile: string | null;
+  readonly gpuInstanceId: number;
+  readonly computeInstanceId: number;
+  readonly memoryTotalBytes: number | null;
+  readonly memoryUsedBytes: number | null;
+  readonly memoryFreeBytes: number | null;
 }
 
 export interface GpuProcess {
   readonly pid: number;
   readonly usedBytes: number | null;
+  /** Pool whose engine tree it belongs to; null: none of ours; absent: nobody looked. */
+  readonly poolId?: string | null;
+  /** MIG GPU instance it runs in; absent or null: the whole card, or not known. */
+  readonly gpuInstanceId?: number | null;
 }
 
 export type GpuSourceName = 'nvml' | 'nvidia-smi' | 'simulated';
@@ -138,6 +157,8 @@ export interface Inventory extends Stamp {
   readonly driverVersion: string | null;
   readonly cudaVersion: string | null;
   readonly gpus: readonly GpuFact[];
+  /** What the driver's tool said besides: a card that is lost, a corrupted InfoROM. */
+  readonly remarks?: readonly string[];
 }
 
 /** The engine's executable, found and asked for its version. */

@@ -1,0 +1,31 @@
+/**
+ * A fresh look at the cards and the VRAM that a pool will need, right before it asks to be admitted.
+ *
+ * Reads once; whether it fits is the ledger's decision. Rejects with the Failure of the read. Undo: none, nothing is changed.
+ */
+import { fromPromise } from 'xstate';
+import { causeOf, isCause } from '../cause.ts';
+import { stamp } from '../clock.ts';
+import { estimateNeedBytes } from '../gpu/estimate.ts';
+import type { GpuSource } from '../gpu/source.ts';
+import type { Failure, poolActors } from '../machines/pool/actors.ts';
+import type { Cause, Inventory, ModelPresent, PoolSpec, Stamp } from '../machines/vocabulary.ts';
+import { nameOwners, type Owners } from './name-owners.ts';
+
+export interface MeasureGpusDeps {
+  readonly source: GpuSource;
+  readonly readDeadlineMs: number;
+  readonly owners?: Owners;
+}
+
+type Measured = { readonly inventory: Inventory; readonly needBytes: number | null } & Stamp;
+
+export const measureGpus = (deps: MeasureGpusDeps): typeof poolActors.measureGpus =>
+  fromPromise<Measured, { readonly spec: PoolSpec; readonly model: ModelPresent }>(async ({ input }) => {
+    const read = await deps.source.read(deps.readDeadlineMs).catch((thrown: unknown) => causeOf(thrown, 'driver_error'));
+    if (isCause(read)) throw failure(read);
+    const inventory = await nameOwners(read, deps.owners);
+    return { inventory, needBytes: estimateNeedBytes(input.spec, input.model), ...stamp() };
+  });
+
+const failure = (cause: Cause): Failure => ({ cause, ...stamp() });

@@ -1,0 +1,80 @@
+/**
+ * Looks at the cards at once, then at an interval, and at every `gpus.look`; tells the node what changed.
+ *
+ * Never two reads at once: a look asked for during one follows it. Undo: no further read is begun; one under way ends unheard.
+ * When cards are structure (discovered) and when they are samples is decided here.
+ */
+import { fromCallback } from 'xstate';
+import { causeOf, isCause } from '../cause.ts';
+import { stamp } from '../clock.ts';
+import type { GpuSource } from '../gpu/source.ts';
+import type { GpuEvent } from '../machines/events.ts';
+import type { nodeActors } from '../machines/node/actors.ts';
+import type { Inventory } from '../machines/vocabulary.ts';
+import { nameOwners, type Owners } from './name-owners.ts';
+
+export interface WatchGpusDeps {
+  readonly source: GpuSource;
+  /** From the end of one read to the begin of the next. */
+  readonly intervalMs: number;
+  readonly readDeadlineMs: number;
+  readonly owners?: Owners;
+}
+
+export const watchGpus = (deps: WatchGpusDeps): typeof nodeActors.watchGpus =>
+  fromCallback<{ type: 'gpus.look' }, Record<string, never>>(({ sendBack, receive }) => {
+    let structure: string | null = null;
+    let reading = false;
+    let lookAgain = false;
+    let stopped = false;
+    let timer: NodeJS.Timeout | undefined;
+
+    const look = async (): Promise<void> => {
+      clearTimeout(timer);
+      reading = true;
+      lookAgain = false;
+      const event = await probe(deps, structure);
+      reading = false;
+      if (stopped) return;
+      structure = event.type === 'gpu.probeFailed' ? null : structureOf(event.inventory);
+      sendBack(event);
+      if (stopped) return;
+      if (lookAgain) void look();
+      else timer = setTimeout(() => void look(), deps.intervalMs);
+    };
+
+    receive(() => {
+      if (reading) lookAgain = true;
+      else if (!stopped) void look();
+    });
+    void look();
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  });
+
+/** `structure`: of the last good read; null before the first one and after a failed one. Never rejects. */
+const probe = async ({ source, readDeadlineMs, owners }: WatchGpusDeps, structure: string | null): Promise<GpuEvent> => {
+  try {
+    const read = await source.read(readDeadlineMs);
+    if (isCause(read)) return { type: 'gpu.probeFailed', cause: read, ...stamp() };
+    const inventory = await nameOwners(read, owners);
+    return { type: structure === structureOf(inventory) ? 'gpu.sampled' : 'gpu.discovered', inventory, ...stamp() };
+  } catch (thrown) {
+    return { type: 'gpu.probeFailed', cause: causeOf(thrown, 'driver_error'), ...stamp() };
+  }
+};
+
+/** What pools are pinned to and admitted by: indices, UUIDs, sizes, slices. */
+const structureOf = (inventory: Inventory): string =>
+  JSON.stringify(
+    inventory.gpus
+      .map(({ index, uuid, memoryTotalBytes, mig }) => [
+        index,
+        uuid,
+        memoryTotalBytes,
+        mig?.map((slice) => [slice.uuid, slice.memoryTotalBytes]) ?? null,
+      ])
+      .sort(),
+  );
