@@ -62,12 +62,15 @@ const readAll = async (tool: Tool, deadlineMs: number): Promise<Inventory | Caus
   if (isCause(apps)) return forget(tool, apps);
 
   const cards = joinFacts(read.rows, apps.rows, null, []);
-  const facts = wantsDetail(read.rows, cards) ? await withDetail(read.rows, apps.rows, ask, tool) : cards;
-  if ('code' in facts) return forget(tool, facts);
+  const detailed = wantsDetail(read.rows, cards) ? await withDetail(read.rows, apps.rows, ask, tool) : cards;
+  const lacking = 'code' in detailed ? detailed : null;
+  if (lacking !== null && read.rows.some((card) => card.migEnabled)) return forget(tool, lacking);
 
+  /** Without MIG only the names of graphics processes are lacking then. */
+  const remarks = lacking === null ? read.remarks : [...read.remarks, lacking.message];
   const cudaVersion = await readCudaVersion(tool, ask);
   const driverVersion = read.rows[0]?.driverVersion ?? null;
-  return { ...stamp(), source: 'nvidia-smi', driverVersion, cudaVersion, gpus: facts, remarks: read.remarks };
+  return { ...stamp(), source: 'nvidia-smi', driverVersion, cudaVersion, gpus: 'code' in detailed ? cards : detailed, remarks };
 };
 
 const forget = (tool: Tool, cause: Cause): Cause => {
