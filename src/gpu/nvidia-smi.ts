@@ -121,7 +121,7 @@ const readCudaVersion = async (tool: Tool, ask: Ask): Promise<string | null> => 
 };
 
 const judge = (tool: Tool, argv: readonly string[], deadlineMs: number, result: ChildResult): Output | Cause => {
-  const command = [tool.executable, ...argv].join(' ');
+  const command = [tool.executable, ...argv.filter((arg) => arg !== csv).map((arg) => arg.replace(/=.*/, ''))].join(' ');
   switch (result.end) {
     case 'exited': {
       const text = `${result.stdout}\n${result.stderr}`;

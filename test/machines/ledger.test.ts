@@ -81,6 +81,18 @@ describe('the ledger', () => {
     }
   });
 
+  it('does not count it twice either where processes are hidden, as in containers', () => {
+    const ledger = granted(emptyLedger, ask('a', 10 * gib));
+    expect(admit(ledger, ask('b', 14 * gib, { inventory: inventoryOf(inUse(10 * gib)) }))).toMatchObject({ granted: true });
+  });
+
+  it('stands alone where the driver does not tell what is free', () => {
+    const silent = { inventory: inventoryOf(card(0, { memoryUsedBytes: null, memoryFreeBytes: null })) };
+    const ledger = granted(emptyLedger, ask('a', 10 * gib, silent));
+    expect(admit(ledger, ask('b', 15 * gib, silent))).toMatchObject({ granted: false });
+    expect(admit(ledger, ask('b', 14 * gib, silent))).toMatchObject({ granted: true });
+  });
+
   it('keeps what was promised but is not loaded yet apart from what strangers use', () => {
     const ledger = granted(emptyLedger, ask('a', 10 * gib));
     const inventory = inventoryOf(inUse(10 * gib, [{ pid: 1, usedBytes: 10 * gib, poolId: null }]));
