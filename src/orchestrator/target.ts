@@ -1,0 +1,28 @@
+/** Where orchestratord is and whether it may be spoken to: no token crosses a network in the clear unless that was asked for. */
+
+export interface Orchestrator {
+  /** ORCHESTRATORD_URL; a path in it is kept as a prefix. */
+  readonly url: string;
+  /** Bearer token, read at every call; null: none is sent. */
+  readonly token: () => string | null;
+  /** Plain http to hosts other than this one is allowed. */
+  readonly allowInsecure: boolean;
+}
+
+/** What is wrong with the address, as a sentence with the way out; null: nothing. */
+export const addressProblem = ({ url, allowInsecure }: Pick<Orchestrator, 'url' | 'allowInsecure'>): string | null => {
+  if (!URL.canParse(url)) return `ORCHESTRATORD_URL: expected a URL such as https://orchestrator:8080, found "${url}"`;
+  const { protocol, hostname, username, password } = new URL(url);
+  if (username !== '' || password !== '')
+    return 'ORCHESTRATORD_URL: expected no user name or password in it; the token belongs into LLORCH_API_TOKEN';
+  if (protocol === 'https:') return null;
+  if (protocol !== 'http:') return `ORCHESTRATORD_URL: expected https: or http:, found ${protocol}`;
+  if (isLoopbackHost(hostname) || allowInsecure) return null;
+  return `ORCHESTRATORD_URL: expected https for ${hostname}, which is not this machine; plain http would show the token to the network`;
+};
+
+/** `localhost`, 127.0.0.0/8 and ::1, as `URL.hostname` spells them. */
+export const isLoopbackHost = (hostname: string): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || hostname === '::1' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
+
+export const endpointOf = ({ url }: Pick<Orchestrator, 'url'>, path: string): URL => new URL(path, url.endsWith('/') ? url : `${url}/`);
