@@ -11,7 +11,7 @@ export interface Orchestrator {
 
 /** What is wrong with the address, as a sentence with the way out; null: nothing. */
 export const addressProblem = ({ url, allowInsecure }: Pick<Orchestrator, 'url' | 'allowInsecure'>): string | null => {
-  if (!URL.canParse(url)) return `ORCHESTRATORD_URL: expected a URL such as https://orchestrator:8080, found "${url}"`;
+  if (!URL.canParse(url)) return `ORCHESTRATORD_URL: expected a URL such as https://orchestrator:8080, found ${quoted(url)}`;
   const { protocol, hostname, username, password } = new URL(url);
   if (username !== '' || password !== '')
     return 'ORCHESTRATORD_URL: expected no user name or password in it; the token belongs into LLORCH_API_TOKEN';
@@ -20,6 +20,9 @@ export const addressProblem = ({ url, allowInsecure }: Pick<Orchestrator, 'url' 
   if (isLoopbackHost(hostname) || allowInsecure) return null;
   return `ORCHESTRATORD_URL: expected https for ${hostname}, which is not this machine; plain http would show the token to the network`;
 };
+
+/** What is no URL may still hold a password. */
+const quoted = (text: string): string => (text.includes('@') ? 'something that is none' : `"${text}"`);
 
 /** `localhost`, 127.0.0.0/8 and ::1, as `URL.hostname` spells them. */
 export const isLoopbackHost = (hostname: string): boolean =>
