@@ -6,6 +6,7 @@
 import { assertNever } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { CallOutcome } from '../machines/registration/actors.ts';
+import { readBounded } from '../read-bounded.ts';
 import { type Answered, judgeAnswer } from './judge-answer.ts';
 import { addressProblem, endpointOf, type Orchestrator } from './target.ts';
 
@@ -66,20 +67,7 @@ const exchange = async (url: URL, method: string, call: OrchestratorCall, token:
     redirect: 'manual',
     signal: AbortSignal.any([signal, AbortSignal.timeout(callTimeouts[call.name])]),
   });
-  return { status: response.status, location: response.headers.get('location'), text: await readBounded(response) };
-};
-
-const readBounded = async (response: Response): Promise<string> => {
-  if (response.body === null) return '';
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
-  for await (const chunk of response.body) {
-    bytes += chunk.byteLength;
-    if (bytes > longestAnswerBytes) throw new Error(`expected an answer of at most ${longestAnswerBytes} bytes, found more`);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+  return { status: response.status, location: response.headers.get('location'), text: await readBounded(response, longestAnswerBytes) };
 };
 
 /** fetch hides the reason in `cause`. */

@@ -1,4 +1,5 @@
 /** Where orchestratord is and whether it may be spoken to: no token crosses a network in the clear unless that was asked for. */
+import { isLoopbackHost } from '../loopback.ts';
 
 export interface Orchestrator {
   /** ORCHESTRATORD_URL; a path in it is kept as a prefix. */
@@ -23,9 +24,5 @@ export const addressProblem = ({ url, allowInsecure }: Pick<Orchestrator, 'url' 
 
 /** What is no URL may still hold a password. */
 const quoted = (text: string): string => (text.includes('@') ? 'something that is none' : `"${text}"`);
-
-/** `localhost`, 127.0.0.0/8 and ::1, as `URL.hostname` spells them. */
-export const isLoopbackHost = (hostname: string): boolean =>
-  hostname === 'localhost' || hostname === '[::1]' || hostname === '::1' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 
 export const endpointOf = ({ url }: Pick<Orchestrator, 'url'>, path: string): URL => new URL(path, url.endsWith('/') ? url : `${url}/`);

@@ -1,0 +1,30 @@
+/** `logs ID [-f] [--tail N] [--previous]`: what the engine wrote; with `-f` also what it writes. */
+import { logLineSchema, logsSchema } from '../answers.ts';
+import { poolPath } from '../api.ts';
+import type { Session } from '../context.ts';
+import { dataOf } from '../event-data.ts';
+import { printJson } from '../remote.ts';
+import { follow } from '../sse.ts';
+import { printable } from '../table.ts';
+
+export interface LogsOptions {
+  readonly follow: boolean;
+  readonly tail: number;
+  readonly previous: boolean;
+}
+
+export const logs = async (session: Session, id: string, options: LogsOptions): Promise<void> => {
+  const run = options.previous ? '&run=previous' : '';
+  const answer = await session.api.get(poolPath(id, `/logs?tail=${options.tail}${run}`), logsSchema);
+  if (session.json && !options.follow) return printJson(session, answer);
+  const print = (line: { readonly offset: number; readonly text: string }): void =>
+    session.print(session.json ? JSON.stringify(line) : session.tty ? printable(line.text) : line.text);
+  for (const line of answer.lines) print(line);
+  if (!options.follow) return;
+  const last = answer.lines.at(-1);
+  const from = { path: poolPath(id, '/logs?follow=true'), lastEventId: last === undefined ? null : String(last.offset) };
+  await follow(session.api, { ...from, signal: session.signal, note: session.note }, (event) => {
+    const line = dataOf(event, logLineSchema);
+    if (line !== null) print(line);
+  });
+};

@@ -1,0 +1,190 @@
+/**
+ * The command line: names, options, help and exit codes. Each command is a function of its own in `commands/`.
+ *
+ * `runCli` never throws and never exits the process; the exit code is its result.
+ */
+import { Command, CommanderError } from 'commander';
+import { configCheck, configExample, configSchema } from './commands/config.ts';
+import { drain } from './commands/drain.ts';
+import { events } from './commands/events.ts';
+import { gpus } from './commands/gpus.ts';
+import { logs } from './commands/logs.ts';
+import { pools } from './commands/pools.ts';
+import { reload } from './commands/reload.ts';
+import { remove } from './commands/remove.ts';
+import { resume } from './commands/resume.ts';
+import { start } from './commands/start.ts';
+import { status } from './commands/status.ts';
+import type { CliContext, Session } from './context.ts';
+import { CliError, exitCodes } from './exit.ts';
+import { addRemoteOptions, openSession, type RemoteOptions } from './remote.ts';
+import { durationMs, wholeNumber } from './words.ts';
+
+const examples = `
+Examples:
+  pool-managerd config example > pools.yaml     write a pools file to begin with
+  pool-managerd config check pools.yaml         is it valid?
+  pool-managerd serve                           run the daemon (configured by environment and pools file)
+  pool-managerd demo                            see it at work, without a GPU
+  pool-managerd status --watch                  node and pools, once a second
+  pool-managerd start pool-0 --wait             ends when the pool is ready
+  pool-managerd drain pool-0 --deadline 30s     stop it when its work is done, after 30 s at the latest
+  pool-managerd logs pool-0 -f                  what its engine writes
+  pool-managerd events -f --json                every transition, one JSON per line
+
+Exit codes:
+  0   done
+  1   the daemon refused, or what was waited for did not happen
+  64  the command line is wrong
+  69  no daemon answers at the address (serve: no NVIDIA GPU)
+  70  a bug in pool-managerd
+  78  the configuration is wrong, one line per mistake
+serve ends also with 75 when another daemon holds the state directory.`;
+
+const longestTail = 100_000;
+const mostEvents = 1_000;
+
+export const runCli = async (args: readonly string[], context: CliContext): Promise<number> => {
+  const ending = new AbortController();
+  const outcome = { exitCode: 0 };
+  /** The reader of our output went away, as `head` does: nobody is left to tell. */
+  const onBrokenPipe = (): void => ending.abort();
+  context.stdout.on('error', onBrokenPipe);
+  const signal = context.signal === undefined ? ending.signal : AbortSignal.any([context.signal, ending.signal]);
+  try {
+    await createProgram(context, signal, outcome).parseAsync([...args], { from: 'user' });
+    return outcome.exitCode;
+  } catch (thrown) {
+    return signal.aborted ? exitCodes.ok : report(context, thrown);
+  } finally {
+    context.stdout.off('error', onBrokenPipe);
+  }
+};
+
+const report = (context: CliContext, thrown: unknown): number => {
+  /** Commander has written its message already. */
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (thrown instanceof CliError) {
+    context.stderr.write(`${thrown.exitCode === exitCodes.configuration ? '' : 'pool-managerd: '}${thrown.message}\n`);
+    return thrown.exitCode;
+  }
+  context.stderr.write(`pool-managerd: unexpected failure: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`);
+  return exitCodes.internal;
+};
+
+const createProgram = (context: CliContext, signal: AbortSignal, outcome: { exitCode: number }): Command => {
+  const program = new Command('pool-managerd')
+    .description('One daemon per GPU machine: starts inference engines, keeps them alive, and says what it is doing and why.')
+    .version(context.version)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => context.stdout.write(text), writeErr: (text) => context.stderr.write(text) })
+    .showHelpAfterError('(--help tells more)')
+    .addHelpText('after', examples);
+  addRemoteOptions(program);
+  addLocalCommands(program, context, outcome);
+  addRemoteCommands((name, summary, act) =>
+    addRemoteOptions(program.command(name).description(summary)).action(async (...given: unknown[]) => {
+      const command = given.at(-1);
+      if (!(command instanceof Command)) throw new TypeError('commander gave no command');
+      const options = command.optsWithGlobals<RemoteOptions & Options>();
+      await act(openSession(context, options, signal), command.args, options);
+    }),
+  );
+  return program;
+};
+
+const addLocalCommands = (program: Command, context: CliContext, outcome: { exitCode: number }): void => {
+  program
+    .command('serve')
+    .description('run the daemon; configured by environment variables and the pools file')
+    .action(async () => {
+      outcome.exitCode = await context.runServe();
+    });
+  program
+    .command('demo')
+    .description('a daemon with simulated GPUs, a control plane and an engine, to look at')
+    .argument('[args...]')
+    .allowUnknownOption()
+    .helpOption(false)
+    .action(async (args: string[]) => {
+      outcome.exitCode = await context.runDemo({ args });
+    });
+  const config = program.command('config').description('the pools file, without a daemon');
+  config
+    .command('check <file>')
+    .description('says "ok", or one line per mistake (exit 78)')
+    .action((file: string) => configCheck(context, file));
+  config
+    .command('schema')
+    .description('the JSON Schema of the pools file')
+    .action(() => configSchema(context));
+  config
+    .command('example')
+    .description('a pools file to begin with')
+    .action(() => configExample(context));
+};
+
+type Options = Readonly<Record<string, unknown>>;
+type Act = (session: Session, args: readonly string[], options: Options) => Promise<void>;
+type Remote = (name: string, summary: string, act: Act) => Command;
+
+const addRemoteCommands = (remote: Remote): void => {
+  remote('status [id]', 'the node and its pools, or one pool in full', (session, [id], options) =>
+    status(session, id, isSet(options, 'watch')),
+  ).option('-w, --watch', 'again once a second');
+  remote('pools', 'one line per pool', (session) => pools(session));
+  remote('pool <id>', 'one pool in full', (session, [id]) => status(session, id, false));
+  remote('gpus', 'one line per GPU', (session) => gpus(session));
+  addCommands(remote);
+  remote('logs <id>', 'what the engine of a pool wrote', (session, [id = ''], options) =>
+    logs(session, id, {
+      follow: isSet(options, 'follow'),
+      tail: wholeNumber('--tail', text(options, 'tail') ?? '100', longestTail),
+      previous: isSet(options, 'previous'),
+    }),
+  )
+    .option('-f, --follow', 'go on with what it writes')
+    .option('-n, --tail <lines>', 'how many of the last lines (default: 100)')
+    .option('-p, --previous', 'of the run before this one, as after a crash');
+  remote('events [id]', 'what became of the pools, or of one', (session, [id], options) =>
+    events(session, id, { follow: isSet(options, 'follow'), limit: wholeNumber('--limit', text(options, 'limit') ?? '50', mostEvents) }),
+  )
+    .option('-f, --follow', 'go on with what happens')
+    .option('-n, --limit <count>', 'how many of the latest (default: 50)');
+};
+
+/** Commands that change something. */
+const addCommands = (remote: Remote): void => {
+  addWait(
+    remote('start <id>', 'want a pool up; also tries again at once what is waiting to be retried', (session, [id = ''], options) =>
+      start(session, id, waitMs(options)),
+    ),
+  );
+  addWait(
+    remote('drain <id>', 'want a pool down; its engine ends when its work is done', (session, [id = ''], options) => {
+      const deadline = text(options, 'deadline');
+      return drain(session, id, deadline === null ? null : durationMs('--deadline', deadline), waitMs(options));
+    }).option('-d, --deadline <time>', 'end it then at the latest, such as 30s (default: drain_ms of the pool)'),
+  );
+  remote('resume <id>', 'take a drain back while the engine is still there', (session, [id = '']) => resume(session, id));
+  remote('reload <id>', 'a new engine in place of the old one', (session, [id = ''], options) => reload(session, id, text(options, 'model'))).option(
+    '-m, --model <ref>',
+    'with this model',
+  );
+  remote('remove <id>', 'drain a pool declared over the API, and forget it', (session, [id = '']) => remove(session, id));
+};
+
+const addWait = (command: Command): Command =>
+  command.option('--wait', 'end when it is done').option('--timeout <time>', 'how long to wait (default: 10m)');
+
+const waitMs = (options: Options): number | null => {
+  const limit = durationMs('--timeout', text(options, 'timeout') ?? '10m');
+  return isSet(options, 'wait') ? limit : null;
+};
+
+const isSet = (options: Options, name: string): boolean => options[name] === true;
+
+const text = (options: Options, name: string): string | null => {
+  const value = options[name];
+  return typeof value === 'string' ? value : null;
+};

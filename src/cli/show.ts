@@ -1,0 +1,98 @@
+/** Pools, GPUs, the node and its events as lines for people. Pure; asks nobody. */
+import type { Gpu, Node, Pool, Transition } from './answers.ts';
+import { type Colour, type Column, paint, printable, table } from './table.ts';
+import { age, bytes, orDash, share } from './words.ts';
+
+export const stateOf = (pool: Pick<Pool, 'state' | 'substate'>): string => (pool.substate === '' ? pool.state : `${pool.state}.${pool.substate}`);
+
+const stateColour = (pool: Pool): Colour => {
+  if (pool.ready) return pool.degraded.length === 0 ? 'green' : 'yellow';
+  if (pool.state !== 'offline') return 'yellow';
+  return pool.wanted === 'down' ? 'dim' : 'red';
+};
+
+const poolColumns: readonly Column<Pool>[] = [
+  { head: 'POOL', cell: (pool) => pool.pool_id },
+  { head: 'STATE', cell: stateOf, colour: stateColour },
+  { head: 'FOR', cell: (pool) => age(pool.since) },
+  { head: 'WANTED', cell: (pool) => pool.wanted },
+  { head: 'ENGINE', cell: (pool) => pool.engine },
+  { head: 'MODEL', cell: (pool) => orDash(pool.model) },
+  { head: 'GPUS', cell: (pool) => orDash(pool.device_mask) },
+  { head: 'SLOTS', cell: (pool) => share(orDash(pool.slots_free), orDash(pool.slots_total)) },
+  { head: 'VRAM', cell: (pool) => bytes(pool.vram_used_bytes) },
+  { head: 'RESTARTS', cell: (pool) => String(pool.restarts) },
+  { head: 'ENDPOINT', cell: (pool) => orDash(pool.endpoint) },
+  { head: 'REASON', cell: (pool) => pool.reason?.code ?? '' },
+];
+
+export const poolTable = (pools: readonly Pool[], colour: boolean): string[] =>
+  pools.length === 0 ? ['no pools are declared; "pool-managerd config example" prints a pools file'] : table(pools, poolColumns, colour);
+
+export const poolDetail = (pool: Pool, colour: boolean): string[] =>
+  facts([
+    ['pool', `${pool.pool_id} (origin ${pool.origin}, wanted ${pool.wanted})`],
+    ['state', `${stateOf(pool)} for ${age(pool.since)}`, colour ? stateColour(pool) : null],
+    ['reason', pool.reason && `${pool.reason.code}: ${pool.reason.message}`],
+    ['retry', pool.reason?.next_retry_at ?? null],
+    ['degraded', pool.degraded.join(', ')],
+    ['progress', pool.progress && `${pool.progress.step} ${share(bytes(pool.progress.done_bytes), bytes(pool.progress.total_bytes))}`],
+    ['engine', [pool.engine, pool.engine_version].filter(Boolean).join(' ')],
+    ['model', orDash(pool.model)],
+    ['endpoint', orDash(pool.endpoint)],
+    ['gpus', orDash(pool.gpus.map((gpu) => `${gpu.index} ${gpu.uuid}`).join(', '))],
+    ['slots', `${share(orDash(pool.slots_free), orDash(pool.slots_total))} free, ${orDash(pool.active_leases)} requests in the engine`],
+    ['vram', `${bytes(pool.vram_used_bytes)} used by the pool, ${share(bytes(pool.vram_free_bytes), bytes(pool.vram_total_bytes))} free on its GPUs`],
+    ['residency', pool.residency],
+    ['restarts', String(pool.restarts)],
+    ['last probe', pool.last_probe_at && `${age(pool.last_probe_at)} ago`],
+    ['last error', pool.last_error && `${pool.last_error.code}: ${pool.last_error.message} (${pool.last_error.at})`],
+  ]);
+
+const gpuColumns: readonly Column<Gpu>[] = [
+  { head: 'GPU', cell: (gpu) => String(gpu.index) },
+  { head: 'NAME', cell: (gpu) => `${gpu.name}${gpu.simulated ? ' (simulated)' : ''}` },
+  { head: 'USED', cell: (gpu) => bytes(gpu.memory_used_bytes) },
+  { head: 'RESERVED', cell: (gpu) => bytes(gpu.memory_reserved_bytes) },
+  { head: 'FREE', cell: (gpu) => bytes(gpu.memory_free_bytes) },
+  { head: 'TOTAL', cell: (gpu) => bytes(gpu.memory_total_bytes) },
+  { head: 'BUSY', cell: (gpu) => (gpu.utilisation_percent === null ? '-' : `${gpu.utilisation_percent}%`) },
+  { head: 'TEMP', cell: (gpu) => (gpu.temperature_c === null ? '-' : `${gpu.temperature_c} C`) },
+  { head: 'POOLS', cell: (gpu) => orDash(gpu.pools.join(',')) },
+  { head: 'SEEN', cell: (gpu) => `${age(gpu.seen_at)} ago${gpu.stale ? ', stale' : ''}`, colour: (gpu) => (gpu.stale ? 'red' : null) },
+  { head: 'UUID', cell: (gpu) => gpu.uuid },
+];
+
+export const gpuTable = (gpus: readonly Gpu[], colour: boolean): string[] =>
+  gpus.length === 0 ? ['no GPUs are known'] : table(gpus, gpuColumns, colour);
+
+export const nodeSummary = (node: Node): string[] =>
+  facts([
+    ['node', `${node.node_id} ${node.lifecycle}, pool-managerd ${node.version}`],
+    [
+      'gpus',
+      `${node.gpus_state}${node.gpu_source === null ? '' : ` from ${node.gpu_source}`}${node.driver_version === null ? '' : `, driver ${node.driver_version}`}`,
+    ],
+    ['gpu error', node.gpu_error],
+    ['control', [node.registration.state, node.registration.orchestrator_url].filter(Boolean).join(' ')],
+    ['control error', node.registration.last_error],
+    ['degraded', node.degraded.join(', ')],
+  ]);
+
+export const eventLine = (event: Transition): string =>
+  printable(
+    [
+      event.at,
+      event.pool_id ?? event.actor,
+      `${event.from || '-'} -> ${event.to}`,
+      event.event,
+      ...(event.outcome === null ? [] : [event.outcome]),
+      ...(event.reason === null ? [] : [`${event.reason.code}: ${event.reason.message}`]),
+    ].join('  '),
+  );
+
+/** Label, value and its colour; lines without a value are left out. */
+const facts = (rows: readonly (readonly [label: string, value: string | null, colour?: Colour | null])[]): string[] =>
+  rows.flatMap(([label, value, colour = null]) =>
+    value === null || value === '' ? [] : [`${`${label}:`.padEnd(15)}${paint(printable(value), colour)}`],
+  );
