@@ -47,17 +47,14 @@ const mostEvents = 1_000;
 export const runCli = async (args: readonly string[], context: CliContext): Promise<number> => {
   const ending = new AbortController();
   const outcome = { exitCode: 0 };
-  /** The reader of our output went away, as `head` does: nobody is left to tell. */
-  const onBrokenPipe = (): void => ending.abort();
-  context.stdout.on('error', onBrokenPipe);
+  /** The reader of our output went away, as `head` does: nobody is left to tell. It may come after the last write. */
+  context.stdout.on('error', () => ending.abort());
   const signal = context.signal === undefined ? ending.signal : AbortSignal.any([context.signal, ending.signal]);
   try {
     await createProgram(context, signal, outcome).parseAsync([...args], { from: 'user' });
     return outcome.exitCode;
   } catch (thrown) {
     return signal.aborted ? exitCodes.ok : report(context, thrown);
-  } finally {
-    context.stdout.off('error', onBrokenPipe);
   }
 };
 

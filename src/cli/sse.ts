@@ -39,7 +39,7 @@ export const follow = async (api: Api, options: FollowOptions, listener: (event:
       if (!options.signal.aborted) options.note('the daemon ended the stream; connecting again');
     } catch (thrown) {
       if (options.signal.aborted) return;
-      if (first || !isBreak(thrown)) throw thrown;
+      if (!isPassing(thrown, first)) throw thrown;
       options.note(`${thrown instanceof Error ? thrown.message : String(thrown)}; trying again`);
     }
     await wait(delay, undefined, { signal: options.signal }).catch(() => undefined);
@@ -47,8 +47,8 @@ export const follow = async (api: Api, options: FollowOptions, listener: (event:
   }
 };
 
-const isBreak = (thrown: unknown): boolean =>
-  thrown instanceof StreamBroken || (thrown instanceof CliError && thrown.exitCode === exitCodes.unreachable);
+const isPassing = (thrown: unknown, first: boolean): boolean =>
+  thrown instanceof StreamBroken || (!first && thrown instanceof CliError && thrown.exitCode === exitCodes.unreachable);
 
 /** The connection broke after it had been open. */
 class StreamBroken extends Error {}
@@ -60,18 +60,27 @@ const readOnce = async (api: Api, { path, lastEventId, signal }: FollowOptions, 
     const stream = await api.stream(path, lastEventId, AbortSignal.any([signal, silent.signal]));
     const take = createEventParser(listener);
     const decoder = new TextDecoder();
-    try {
-      for await (const chunk of stream) {
-        alarm.refresh();
-        take(decoder.decode(chunk, { stream: true }));
-      }
-    } catch (thrown) {
-      throw new StreamBroken(`the connection to ${api.url} was lost (${thrown instanceof Error ? thrown.message : String(thrown)})`);
+    for await (const chunk of chunksOf(stream, api.url)) {
+      alarm.refresh();
+      take(decoder.decode(chunk, { stream: true }));
     }
   } finally {
     clearTimeout(alarm);
   }
 };
+
+async function* chunksOf(stream: ReadableStream<Uint8Array>, url: string): AsyncGenerator<Uint8Array> {
+  const chunks = stream[Symbol.asyncIterator]();
+  const next = () =>
+    chunks.next().catch((thrown: unknown) => {
+      throw new StreamBroken(`the connection to ${url} was lost (${thrown instanceof Error ? thrown.message : String(thrown)})`);
+    });
+  try {
+    for (let read = await next(); !read.done; read = await next()) yield read.value;
+  } finally {
+    await chunks.return?.().catch(() => undefined);
+  }
+}
 
 /** Takes the stream in any pieces; `id` is the latest one named, as the standard has it. Lines over 1 MiB are an error. */
 export const createEventParser = (listener: (event: ServerEvent) => void): ((text: string) => void) => {
@@ -95,7 +104,9 @@ export const createEventParser = (listener: (event: ServerEvent) => void): ((tex
     /** A CR at the very end may be half of CRLF: it waits. */
     const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
     rest = lines.pop() ?? '';
-    if (rest.length > longestLine) throw new Error(`expected lines of at most ${longestLine} characters, found a longer one`);
+    if (rest.length > longestLine) {
+      throw new CliError(`the daemon sent a line of more than ${longestLine} characters in its stream of events`, exitCodes.failed);
+    }
     for (const line of lines) takeLine(line);
   };
 };

@@ -1,0 +1,417 @@
+/** The commands against a real HTTP server: what they ask, what they print, and how they end. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Canned, type CannedDaemon, startCannedDaemon } from '../kit/canned-daemon.ts';
+import { runCommand, startCommand } from '../kit/run-command.ts';
+import { until } from '../kit/until.ts';
+import { gpuView, nodeView, poolStatus } from '../kit/views.ts';
+
+const running: CannedDaemon[] = [];
+afterEach(async () => {
+  for (const daemon of running.splice(0)) await daemon.close();
+});
+
+const ready = poolStatus();
+const failed = poolStatus({
+  pool_id: 'pool-1',
+  state: 'offline',
+  substate: 'failed',
+  live: false,
+  ready: false,
+  endpoint: null,
+  slots_total: null,
+  slots_free: null,
+  vram_used_bytes: null,
+  reason: { code: 'model_missing', message: 'no file /models/x.gguf; fetch it', retryable: false, attempt: 0, next_retry_at: null },
+});
+const listing = (...pools: (typeof ready)[]): Canned => ({ body: { node_id: 'gpu-node-1', pools, count: pools.length } });
+const daemonWith = async (answers: Record<string, Canned> = {}) => {
+  const daemon = await startCannedDaemon({
+    'GET /v2/node': { body: nodeView() },
+    'GET /v2/pools': listing(ready, failed),
+    'GET /v2/gpus': { body: { gpus: [gpuView()], count: 1 } },
+    'GET /v2/pools/pool-0/status': { body: ready },
+    ...answers,
+  });
+  running.push(daemon);
+  return daemon;
+};
+const unknownPool = { status: 404, body: { code: 'POOL_NOT_FOUND', message: 'no pool "nope"', retryable: false } };
+
+describe('looking', () => {
+  it('shows the node and its pools as a table without colours or control characters', async () => {
+    const { url } = await daemonWith({ 'GET /v2/pools': listing(ready, { ...failed, model: 'evil\u001b[2Jname' }) });
+    const { exitCode, stdout } = await runCommand(['status', '--url', url]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('gpu-node-1 serving, pool-managerd 0.1.0');
+    expect(stdout).toMatch(/^POOL +STATE +FOR +WANTED/m);
+    expect(stdout).toMatch(/^pool-0 +ready\.healthy .* up +llamacpp +tiny +0 +3\/4 +7\.5 GiB/m);
+    expect(stdout).toMatch(/^pool-1 +offline\.failed .* - +- +0 +- +model_missing$/m);
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  it('colours states on a terminal, and not where NO_COLOR is set', async () => {
+    const { url } = await daemonWith();
+    expect((await runCommand(['pools', '--url', url], { tty: true })).stdout).toContain('\u001b[32mready.healthy');
+    expect((await runCommand(['pools', '--url', url], { tty: true, env: { NO_COLOR: '1' } })).stdout).not.toContain('\u001b');
+  });
+
+  it('keeps columns in line when cells are coloured', async () => {
+    const { url } = await daemonWith();
+    const plain = (await runCommand(['pools', '--url', url])).stdout;
+    const coloured = (await runCommand(['pools', '--url', url], { tty: true })).stdout;
+    expect(stripVTControlCharacters(coloured)).toBe(plain);
+  });
+
+  it('tells a pool in full, with reason and way out', async () => {
+    const { url } = await daemonWith({ 'GET /v2/pools/pool-1/status': { body: failed } });
+    for (const name of ['pool', 'status']) {
+      const { stdout } = await runCommand([name, 'pool-1', '--url', url]);
+      expect(stdout).toContain('offline.failed');
+      expect(stdout).toContain('model_missing: no file /models/x.gguf; fetch it');
+    }
+  });
+
+  it('lists GPUs with what is promised of them', async () => {
+    const { url } = await daemonWith({
+      'GET /v2/gpus': { body: { gpus: [gpuView({ simulated: true, stale: true, temperature_c: null })], count: 1 } },
+    });
+    const { stdout } = await runCommand(['gpus', '--url', url]);
+    expect(stdout).toMatch(/RTX 3090 \(simulated\) +7\.5 GiB +7\.5 GiB +14\.9 GiB +22\.4 GiB +40% +- +pool-0 +.*stale/);
+  });
+
+  it('prints what the daemon answered with --json, before or after the command', async () => {
+    const { url } = await daemonWith();
+    for (const args of [
+      ['--json', '--url', url, 'pools'],
+      ['pools', '--json', '--url', url],
+    ]) {
+      const { stdout } = await runCommand(args);
+      expect(JSON.parse(stdout)).toEqual({ node_id: 'gpu-node-1', pools: [ready, failed], count: 2 });
+    }
+    expect(JSON.parse((await runCommand(['status', '--json', '--url', url])).stdout)).toMatchObject({
+      node: { node_id: 'gpu-node-1' },
+      pools: [ready, failed],
+    });
+  });
+
+  it('says what to do where no pool is declared', async () => {
+    const { url } = await daemonWith({ 'GET /v2/pools': listing() });
+    expect((await runCommand(['pools', '--url', url])).stdout).toContain('pool-managerd config example');
+  });
+
+  it('watches on while the daemon is away, until it is stopped', async () => {
+    const daemon = await daemonWith();
+    const watching = startCommand(['status', '--watch', '--url', daemon.url]);
+    await until('the first look', () => watching.stdout().includes('ready.healthy'));
+    await daemon.close();
+    await until('the daemon to be missed', () => watching.stdout().includes('is not to be reached'));
+    watching.stop();
+    expect((await watching.done).exitCode).toBe(0);
+  });
+});
+
+describe('commanding', () => {
+  it.each([
+    [['start', 'pool-0'], 'POST', '/v2/pools/pool-0/preload', {}, 'pool-0 is wanted up'],
+    [['drain', 'pool-0'], 'POST', '/v2/pools/pool-0/drain', {}, 'pool-0 drains'],
+    [['drain', 'pool-0', '--deadline', '1.5s'], 'POST', '/v2/pools/pool-0/drain', { deadline_ms: 1500 }, 'pool-0 drains'],
+    [['resume', 'pool-0'], 'POST', '/v2/pools/pool-0/resume', {}, 'pool-0 serves again'],
+    [['reload', 'pool-0'], 'POST', '/v2/pools/pool-0/reload', {}, 'operation op-1'],
+    [['reload', 'pool-0', '--model', 'm.gguf'], 'POST', '/v2/pools/pool-0/reload', { new_model_ref: 'm.gguf' }, 'pool-0 is being reloaded'],
+    [['remove', 'pool-0'], 'DELETE', '/v2/pools/pool-0', null, 'is then gone'],
+  ] as const)('%j', async (args, method, path, body, said) => {
+    const daemon = await daemonWith({ [`${method} ${path}`]: { status: 202, body: { ...ready, operation_id: 'op-1' } } });
+    const { exitCode, stdout } = await runCommand([...args, '--url', daemon.url]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(said);
+    const [request] = daemon.requests;
+    expect(request?.body).toBe(body === null ? '' : JSON.stringify(body));
+    expect(request?.headers['content-type']).toBe(body === null ? undefined : 'application/json');
+  });
+
+  it('waits for readiness and tells the states on the way', async () => {
+    const states = [
+      poolStatus({ state: 'provisioning', substate: '', live: false, ready: false }),
+      poolStatus({ state: 'starting', substate: 'loading', ready: false }),
+      ready,
+    ];
+    const daemon = await daemonWith({
+      'POST /v2/pools/pool-0/preload': { status: 202, body: ready },
+      'GET /v2/pools/pool-0/status': (response) => {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(states.length > 1 ? states.shift() : states[0]));
+      },
+    });
+    const { exitCode, stdout, stderr } = await runCommand(['start', 'pool-0', '--wait', '--url', daemon.url]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe('pool-0: provisioning\npool-0: starting.loading\npool-0: ready.healthy\n');
+    expect(stdout).toBe('pool-0 is ready at http://127.0.0.1:18080\n');
+  });
+
+  it('does not wait for what cannot come, nor longer than it was told', async () => {
+    const { url } = await daemonWith({
+      'POST /v2/pools/pool-1/preload': { status: 202, body: failed },
+      'GET /v2/pools/pool-1/status': { body: failed },
+      'POST /v2/pools/pool-0/drain': { status: 202, body: ready },
+      'GET /v2/pools/pool-0/status': { body: { ...ready, wanted: 'down' } },
+    });
+    const hopeless = await runCommand(['start', 'pool-1', '--wait', '--url', url]);
+    expect(hopeless).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('does not become ready: model_missing') });
+    const late = await runCommand(['drain', 'pool-0', '--wait', '--timeout', '100ms', '--url', url]);
+    expect(late).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is not stopped after') });
+  });
+
+  it('tells why the daemon refuses', async () => {
+    const { url } = await daemonWith({
+      'POST /v2/pools/pool-0/resume': {
+        status: 409,
+        body: { code: 'ILLEGAL_TRANSITION', message: 'pool-0 is ready and accepts drain, reload', retryable: false },
+      },
+    });
+    expect(await runCommand(['resume', 'pool-0', '--url', url])).toMatchObject({
+      exitCode: 1,
+      stdout: '',
+      stderr: 'pool-managerd: ILLEGAL_TRANSITION: pool-0 is ready and accepts drain, reload\n',
+    });
+  });
+});
+
+describe('logs', () => {
+  const lines = [
+    { offset: 10, text: 'first' },
+    { offset: 20, text: 'second \u001b[31mred' },
+  ];
+
+  it('prints the last lines, of the run before this one too', async () => {
+    const daemon = await daemonWith({ 'GET /v2/pools/pool-0/logs': { body: { lines } } });
+    const { stdout } = await runCommand(['logs', 'pool-0', '--tail', '5', '--previous', '--url', daemon.url]);
+    expect(stdout).toBe('first\nsecond \u001b[31mred\n');
+    expect(daemon.requests[0]?.query.toString()).toBe('tail=5&run=previous');
+    expect((await runCommand(['logs', 'pool-0', '--url', daemon.url], { tty: true })).stdout).toBe('first\nsecond [31mred\n');
+  });
+
+  it('follows over a lost connection, without a gap or a line twice', async () => {
+    const resumed: (string | undefined)[] = [];
+    const daemon = await daemonWith({
+      'GET /v2/pools/pool-0/logs': (response, request) => {
+        if (request.query.get('follow') === null)
+          return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ lines }));
+        const from = request.headers['last-event-id'];
+        resumed.push(typeof from === 'string' ? from : undefined);
+        const offset = Number(from) + 10;
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write(`: hello\n\nid: ${offset}\ndata: ${JSON.stringify({ offset, text: `line ${offset}` })}\n\n`);
+        response.write(`id: ${offset}\nevent: ping\ndata: {}\n\n`);
+      },
+    });
+    const following = startCommand(['logs', 'pool-0', '-f', '--url', daemon.url]);
+    await until('the first line', () => following.stdout().includes('line 30\n'));
+    daemon.cutAll();
+    await until('the line after it', () => following.stdout().includes('line 40\n'));
+    following.stop();
+    const { exitCode, stdout, stderr } = await following.done;
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe('first\nsecond \u001b[31mred\nline 30\nline 40\n');
+    expect(resumed).toEqual(['20', '30']);
+    expect(stderr).toContain('was lost');
+  });
+});
+
+describe('events', () => {
+  const event = (seq: number, pool_id: string) => ({
+    seq,
+    at: `2026-01-01T00:00:0${seq}.000Z`,
+    pool_id,
+    actor: pool_id,
+    event: 'pool.drain',
+    from: 'ready.healthy',
+    to: 'draining.emptying',
+    reason: { code: 'operator', message: 'stopped by an operator' },
+    incarnation: null,
+    outcome: null,
+  });
+
+  it('come in the order in which they happened, of one pool or of all', async () => {
+    const { url } = await daemonWith({
+      'GET /v2/pools/pool-0/events': { body: { events: [event(5, 'pool-0'), event(1, 'pool-0')] } },
+      'GET /v2/pools/pool-1/events': { body: { events: [event(3, 'pool-1')] } },
+    });
+    const seqs = (text: string) =>
+      text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).seq);
+    expect(seqs((await runCommand(['events', '--json', '--url', url])).stdout)).toEqual([1, 3, 5]);
+    expect(seqs((await runCommand(['events', 'pool-0', '--json', '--url', url])).stdout)).toEqual([1, 5]);
+    expect(seqs((await runCommand(['events', '--limit', '1', '--json', '--url', url])).stdout)).toEqual([5]);
+    expect((await runCommand(['events', 'pool-1', '--url', url])).stdout).toBe(
+      '2026-01-01T00:00:03.000Z  pool-1  ready.healthy -> draining.emptying  pool.drain  operator: stopped by an operator\n',
+    );
+  });
+
+  it('are followed from the last one shown, those of other pools left out', async () => {
+    const daemon = await daemonWith({
+      'GET /v2/pools/pool-0/events': { body: { events: [event(1, 'pool-0')] } },
+      'GET /v2/events': (response, request) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        const from = Number(request.headers['last-event-id']);
+        for (const [seq, pool] of [
+          [from + 1, 'pool-1'],
+          [from + 2, 'pool-0'],
+        ] as const) {
+          response.write(`id: ${seq}\r\nevent: transition\r\ndata: ${JSON.stringify(event(seq, pool))}\r\n\r\n`);
+        }
+      },
+    });
+    const following = startCommand(['events', 'pool-0', '-f', '--json', '--url', daemon.url]);
+    await until('the followed event', () => following.stdout().includes('"seq":3'));
+    following.stop();
+    expect(
+      (await following.done).stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).seq),
+    ).toEqual([1, 3]);
+  });
+});
+
+describe('what goes wrong', () => {
+  it('names the address and the way out when no daemon answers (69)', async () => {
+    const daemon = await daemonWith();
+    await daemon.close();
+    const { exitCode, stderr } = await runCommand(['pools', '--url', daemon.url]);
+    expect(exitCode).toBe(69);
+    expect(stderr).toContain(`is not to be reached at ${daemon.url}`);
+    expect(stderr).toContain('pool-managerd serve');
+  });
+
+  it('never follows what it could not even open', async () => {
+    const daemon = await daemonWith();
+    await daemon.close();
+    expect((await runCommand(['events', '--limit', '0', '-f', '--url', daemon.url])).exitCode).toBe(69);
+  });
+
+  it('lists the known pools when one is unknown', async () => {
+    const { url } = await daemonWith({ 'GET /v2/pools/nope/status': unknownPool });
+    expect(await runCommand(['pool', 'nope', '--url', url])).toMatchObject({
+      exitCode: 1,
+      stderr: 'pool-managerd: no pool "nope"; known pools: pool-0, pool-1\n',
+    });
+  });
+
+  it('asks for a token, or says that it is the wrong one, and never prints it', async () => {
+    const { url } = await daemonWith({ 'GET /v2/pools': { status: 401, body: { code: 'UNAUTHORIZED', message: 'no', retryable: false } } });
+    expect((await runCommand(['pools', '--url', url])).stderr).toContain('wants a token');
+    const { stderr } = await runCommand(['pools', '--url', url], { env: { LLORCH_API_TOKEN: 'the-wrong-token' } });
+    expect(stderr).toContain('does not accept this token');
+    expect(stderr).not.toContain('the-wrong-token');
+  });
+
+  it('notices a server that is not pool-managerd', async () => {
+    const { url } = await daemonWith({ 'GET /v2/pools': { body: ['something'] }, 'GET /v2/gpus': { status: 500, body: 'oops' } });
+    expect(await runCommand(['pools', '--url', url])).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is this pool-managerd') });
+    expect(await runCommand(['gpus', '--url', url])).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('answered 500') });
+  });
+
+  it.each([
+    [['fly']],
+    [['start']],
+    [['pools', '--wings']],
+    [['pools', '--url', 'nowhere']],
+    [['drain', 'pool-0', '--deadline', 'soon']],
+    [['logs', 'pool-0', '--tail', '-1']],
+    [['pools', '--token-file', '/no/such/file']],
+    [[]],
+  ])('ends with 64 for the command line %j', async (args) => {
+    const { exitCode, stderr } = await runCommand(args);
+    expect(exitCode).toBe(64);
+    expect(stderr).not.toBe('');
+  });
+});
+
+describe('the connection', () => {
+  const bearer = (daemon: CannedDaemon) => daemon.requests.at(-1)?.headers.authorization;
+
+  it('takes the token from a file, the environment, or a file named there', async () => {
+    const daemon = await daemonWith();
+    const file = join(mkdtempSync(join(tmpdir(), 'pm-token-')), 'token');
+    writeFileSync(file, 'from-a-file\n');
+    await runCommand(['pools', '--url', daemon.url, '--token-file', file], { env: { LLORCH_API_TOKEN: 'from-env' } });
+    expect(bearer(daemon)).toBe('Bearer from-a-file');
+    await runCommand(['pools', '--url', daemon.url], { env: { LLORCH_API_TOKEN: 'from-env', LLORCH_API_TOKEN_FILE: file } });
+    expect(bearer(daemon)).toBe('Bearer from-env');
+    await runCommand(['pools', '--url', daemon.url], { env: { LLORCH_API_TOKEN_FILE: file } });
+    expect(bearer(daemon)).toBe('Bearer from-a-file');
+    await runCommand(['pools', '--url', daemon.url]);
+    expect(bearer(daemon)).toBeUndefined();
+  });
+
+  it('goes where the daemon of this environment listens, wildcards over loopback', async () => {
+    const daemon = await daemonWith();
+    const port = new URL(daemon.url).port;
+    for (const address of [`127.0.0.1:${port}`, `0.0.0.0:${port}`]) {
+      expect((await runCommand(['pools'], { env: { POOL_MANAGERD_BIND_ADDR: address } })).exitCode).toBe(0);
+    }
+  });
+
+  it('shows no token to the network in the clear', async () => {
+    const env = { LLORCH_API_TOKEN: 'a-token' };
+    expect(await runCommand(['pools', '--url', 'http://192.0.2.1:9200'], { env })).toMatchObject({
+      exitCode: 64,
+      stderr: expect.stringContaining('--allow-plain-http'),
+    });
+  });
+});
+
+describe('without a daemon', () => {
+  it('checks a pools file, one line per mistake (78)', async () => {
+    const config = {
+      check: async () => ['pools[0].id: expected an id, found ""', 'pools[1].devices: missing'],
+      schema: () => ({ type: 'object' }),
+      example: () => 'pools: []',
+    };
+    expect(await runCommand(['config', 'check', 'pools.yaml'], { config })).toEqual({
+      exitCode: 78,
+      stdout: '',
+      stderr: 'pools[0].id: expected an id, found ""\npools[1].devices: missing\n',
+    });
+    expect(await runCommand(['config', 'check', 'pools.yaml'])).toEqual({ exitCode: 0, stdout: 'ok\n', stderr: '' });
+    expect(JSON.parse((await runCommand(['config', 'schema'], { config })).stdout)).toEqual({ type: 'object' });
+    expect((await runCommand(['config', 'example'], { config })).stdout).toBe('pools: []\n');
+    const unreadable = { ...config, check: () => Promise.reject(new Error('ENOENT: no such file')) };
+    expect(await runCommand(['config', 'check', 'x.yaml'], { config: unreadable })).toMatchObject({
+      exitCode: 78,
+      stderr: expect.stringContaining('x.yaml: cannot be read'),
+    });
+  });
+
+  it('hands serve and demo on, with their exit codes', async () => {
+    const given: (readonly string[])[] = [];
+    expect((await runCommand(['serve'], { runServe: async () => 75 })).exitCode).toBe(75);
+    const runDemo = async ({ args }: { readonly args: readonly string[] }) => {
+      given.push(args);
+      return 3;
+    };
+    expect((await runCommand(['demo', '--port', '0', 'x'], { runDemo })).exitCode).toBe(3);
+    expect(given).toEqual([['--port', '0', 'x']]);
+  });
+
+  it('explains itself, with examples and exit codes', async () => {
+    const { exitCode, stdout } = await runCommand(['--help']);
+    expect(exitCode).toBe(0);
+    for (const word of ['serve', 'demo', 'status', 'start', 'drain', 'logs', 'events', 'config', 'Examples:', 'Exit codes:'])
+      expect(stdout).toContain(word);
+    expect((await runCommand(['drain', '--help'])).stdout).toContain('--deadline');
+    expect((await runCommand(['--version'])).stdout).toBe('0.1.0\n');
+  });
+
+  it('calls an unexpected failure a bug (70)', async () => {
+    expect(await runCommand(['serve'], { runServe: () => Promise.reject(new Error('boom')) })).toMatchObject({
+      exitCode: 70,
+      stderr: expect.stringContaining('boom'),
+    });
+  });
+});
