@@ -1,0 +1,88 @@
+/**
+ * What one observation looks like in the journal: the line of all events, and the record of a transition. Pure.
+ *
+ * A line holds what a fold needs: the event as received (secrets out), the state reached, and a digest of the context.
+ */
+import type { TransitionRecord } from '../http/ports.ts';
+import { rfc3339 } from '../machines/policies/describe.ts';
+import { at, causeAt } from './look.ts';
+import type { MachineState, Observation } from './observe.ts';
+import { sanitise } from './sanitise.ts';
+
+/** Longer events are left out of their line, which then cannot be folded. */
+const maxEventCharacters = 8 * 1024 * 1024;
+
+export const eventLine = (seq: number, seen: Observation): string => {
+  const event = JSON.stringify(sanitise(seen.event));
+  const kept = event.length <= maxEventCharacters ? event : JSON.stringify({ type: seen.event.type, omitted: event.length });
+  const facts = JSON.stringify({
+    seq,
+    at: rfc3339(seen.at),
+    mono: seen.mono,
+    actor: seen.actorId,
+    machine: seen.machine,
+    pool_id: seen.poolId,
+    incarnation: seen.incarnation,
+    source: seen.source,
+    state: seen.to,
+    status: seen.failed ? 'error' : seen.snapshot.status,
+    ctx: contextDigest(seen.snapshot.context),
+  });
+  return `${facts.slice(0, -1)},"event":${kept}}`;
+};
+
+/** Lets a fold begin where the lines before it have been dropped. */
+export const checkpointLine = (seq: number, seen: Observation): string =>
+  JSON.stringify({
+    seq,
+    at: rfc3339(seen.at),
+    mono: seen.mono,
+    actor: seen.actorId,
+    machine: seen.machine,
+    pool_id: seen.poolId,
+    incarnation: seen.incarnation,
+    checkpoint: { value: seen.snapshot.value, context: sanitise(seen.snapshot.context), status: seen.snapshot.status },
+  });
+
+export const transitionRecord = (seq: number, seen: Observation): TransitionRecord => ({
+  seq,
+  at: rfc3339(seen.at),
+  pool_id: seen.poolId,
+  actor: seen.actorId,
+  event: seen.event.type,
+  from: seen.from,
+  to: seen.to,
+  reason: causeAt(seen.snapshot.context, 'reason'),
+  incarnation: seen.incarnation,
+  outcome: outcomeOf(seen),
+});
+
+/** A reload that has come to its end with this event: `reloaded` or `rolled_back`. */
+export const outcomeOf = ({ before, snapshot, failed }: Observation): string | null => {
+  if (failed) return 'crashed';
+  const reload = at(before?.context, 'reload');
+  if (typeof reload !== 'object' || reload === null || at(snapshot.context, 'reload') !== null) return null;
+  return at(reload, 'gaveUp') === null ? 'reloaded' : 'rolled_back';
+};
+
+/** Eight hex digits over the context without its samples and secrets. For comparing, not for security. */
+export const contextDigest = (context: MachineState['context']): string => {
+  const { samples: _, ...rest } = typeof context === 'object' && context !== null ? { samples: null, ...context } : { samples: null };
+  return fnv1a(JSON.stringify(sanitise(rest)));
+};
+
+const fnv1a = (text: string): string => {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+};
+
+/** A line of `transitions.jsonl`; null where it is something else. */
+export const readTransition = (value: unknown): TransitionRecord | null => (isTransition(value) ? value : null);
+
+const isTransition = (value: unknown): value is TransitionRecord =>
+  typeof value === 'object' &&
+  value !== null &&
+  'seq' in value &&
+  Number.isSafeInteger(value.seq) &&
+  ['at', 'actor', 'event', 'from', 'to'].every((key) => typeof at(value, key) === 'string');

@@ -1,0 +1,240 @@
+/**
+ * The journal: every event that a machine of ours received, and apart from it, kept longer, every change of state.
+ *
+ * `<state>/journal/events.jsonl` is a ring of two files, `transitions.jsonl` of several. One sequence for both, going on over
+ * restarts. A line is written before the observer returns. Reading never waits for writing and never throws for damage.
+ */
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import type { JournalPort, TransitionRecord } from '../http/ports.ts';
+import { rfc3339 } from '../machines/policies/describe.ts';
+import { checkpointLine, eventLine, outcomeOf, readTransition, transitionRecord } from './journal-lines.ts';
+import type { Observation, Observer } from './observe.ts';
+import { parseLine, tailLines, textLines } from './read-lines.ts';
+import { openSegments, segmentFiles } from './segments.ts';
+
+export interface JournalOptions {
+  /** `<state>`; the journal lies in `journal/` below it. */
+  readonly stateDir: string;
+  readonly nodeId: string;
+  readonly version: string;
+  readonly bootId: string;
+  /** Bytes of one file of all events (two are kept) and of transitions (four are kept). */
+  readonly maxEventBytes?: number;
+  readonly maxTransitionBytes?: number;
+  /** A follower threw: it is cut off. */
+  readonly onFollowerFailure?: (error: unknown) => void;
+}
+
+export interface Journal extends JournalPort, Observer {
+  /** Sequence number of the last line; 0 when there is none. */
+  lastSeq(): number;
+  /** Writes to disk and closes. Followers hear nothing more. */
+  close(): void;
+}
+
+const eventFiles = 2;
+const transitionFiles = 4;
+const remembered = 4096;
+/** At most so many old records are given to one follower; the newest of them. */
+const maxReplayed = 10_000;
+const mebibyte = 1024 * 1024;
+
+interface Follower {
+  cursor: number;
+  live: boolean;
+  stopped: boolean;
+  readonly listener: (record: TransitionRecord) => void;
+}
+
+export const openJournal = (options: JournalOptions): Journal => {
+  const directory = join(options.stateDir, 'journal');
+  mkdirSync(directory, { recursive: true, mode: 0o750 });
+  const latest = new Map<string, Observation>();
+  const followers = new Set<Follower>();
+
+  const transitions = openSegments({
+    directory,
+    name: 'transitions',
+    maxBytes: options.maxTransitionBytes ?? 32 * mebibyte,
+    keep: transitionFiles,
+  });
+  const events = openSegments({
+    directory,
+    name: 'events',
+    maxBytes: options.maxEventBytes ?? 64 * mebibyte,
+    keep: eventFiles,
+    head: () => [opening(), ...[...latest.values()].map((seen) => checkpointLine(nextSeq(), seen))],
+  });
+
+  const memory = recall(transitions.files());
+  let lastSeq = Math.max(memory.records.at(-1)?.seq ?? 0, ...segmentFiles(directory, 'events', eventFiles).map(lastSeqOf));
+  const nextSeq = (): number => {
+    lastSeq += 1;
+    return lastSeq;
+  };
+  const opening = (): string => {
+    const { version, nodeId, bootId } = options;
+    return JSON.stringify({
+      seq: nextSeq(),
+      at: rfc3339(Date.now()),
+      opened: { journal: 1, version, node_id: nodeId, boot_id: bootId, pid: process.pid, continues: latest.size > 0 },
+    });
+  };
+  events.append(opening());
+
+  const remember = (record: TransitionRecord): void => {
+    memory.records.push(record);
+    if (memory.records.length <= remembered) return;
+    memory.records.splice(0, memory.records.length - remembered);
+    memory.whole = false;
+  };
+
+  const deliver = (follower: Follower, record: TransitionRecord): void => {
+    if (follower.stopped || record.seq <= follower.cursor) return;
+    follower.cursor = record.seq;
+    try {
+      follower.listener(record);
+    } catch (error) {
+      follower.stopped = true;
+      followers.delete(follower);
+      options.onFollowerFailure?.(error);
+    }
+  };
+
+  const catchUp = async (follower: Follower): Promise<void> => {
+    while (!follower.stopped && !memory.whole && follower.cursor + 1 < (memory.records[0]?.seq ?? 0)) {
+      const old = await scan(transitions.files(), maxReplayed, (line) => isAfter(line, follower.cursor));
+      for (const record of old) deliver(follower, record);
+      if (old.length === 0) break;
+    }
+    // Listeners may cause transitions of their own: until nothing is left.
+    while (!follower.stopped && follower.cursor < (memory.records.at(-1)?.seq ?? 0)) {
+      for (const record of [...memory.records]) deliver(follower, record);
+    }
+    follower.live = true;
+  };
+
+  return {
+    name: 'journal',
+    observe: (seen) => {
+      if (seen.sample && !seen.changed) return;
+      const seq = nextSeq();
+      const failures: unknown[] = [];
+      const attempt = (write: () => void): void => {
+        try {
+          write();
+        } catch (error) {
+          failures.push(error);
+        }
+      };
+      attempt(() => events.append(eventLine(seq, seen)));
+      if (seen.snapshot.status === 'active' && !seen.failed) latest.set(seen.actorId, seen);
+      else latest.delete(seen.actorId);
+      if (seen.changed || outcomeOf(seen) !== null) {
+        const record = transitionRecord(seq, seen);
+        attempt(() => transitions.append(JSON.stringify(record)));
+        remember(record);
+        for (const follower of followers) if (follower.live) deliver(follower, record);
+      }
+      if (failures.length > 0) throw failures[0];
+    },
+    poolEvents: async (poolId, { limit, before }) => {
+      const wanted = (record: TransitionRecord): boolean => record.pool_id === poolId && (before === null || record.seq < before);
+      const inMemory = memory.records.filter(wanted).slice(-limit);
+      if (limit <= 0 || inMemory.length >= limit || memory.whole) return limit <= 0 ? [] : inMemory.reverse();
+      const mark = `"pool_id":${JSON.stringify(poolId)}`;
+      const found = await scan(transitions.files(), limit, (line) => line.includes(mark), wanted);
+      return found.reverse();
+    },
+    follow: (after, listener) => {
+      const follower: Follower = { cursor: after ?? lastSeq, live: after === null, stopped: false, listener };
+      followers.add(follower);
+      // Never before `follow` has returned: the caller may want to stop from within its listener.
+      if (after !== null)
+        queueMicrotask(() => {
+          catchUp(follower).catch((error: unknown) => {
+            follower.live = true;
+            options.onFollowerFailure?.(error);
+          });
+        });
+      return () => {
+        follower.stopped = true;
+        followers.delete(follower);
+      };
+    },
+    lastSeq: () => lastSeq,
+    close: () => {
+      for (const follower of followers) follower.stopped = true;
+      followers.clear();
+      events.close();
+      transitions.close();
+    },
+  };
+};
+
+interface Memory {
+  readonly records: TransitionRecord[];
+  /** Nothing older is on disk. */
+  whole: boolean;
+}
+
+const recall = (files: readonly string[]): Memory => {
+  const records: TransitionRecord[] = [];
+  let whole = true;
+  for (const file of files) {
+    if (records.length >= remembered) return { records: records.slice(-remembered), whole: false };
+    const tail = tailLines(file, 2 * mebibyte);
+    records.unshift(...tail.lines.map((line) => readTransition(parseLine(line))).filter((record) => record !== null));
+    whole &&= tail.whole;
+    if (!tail.whole) break;
+  }
+  return { records: records.slice(-remembered), whole: whole && records.length <= remembered };
+};
+
+/** The last line may be longer than the first look; a file without any number in it has none. */
+const lastSeqOf = (file: string): number => {
+  for (let bytes = mebibyte; ; bytes *= 8) {
+    const { lines, whole } = tailLines(file, bytes);
+    const last = lines.reduce((highest, line) => Math.max(highest, seqOf(line) ?? 0), 0);
+    if (last > 0 || whole) return last;
+  }
+};
+
+/**
+ * The newest `limit` records that match, oldest first. All files are opened at once, before anything can be put aside; a
+ * newer file that has enough saves reading the older ones.
+ */
+const scan = async (
+  files: readonly string[],
+  limit: number,
+  mayMatch: (line: string) => boolean,
+  matches: (record: TransitionRecord) => boolean = () => true,
+): Promise<TransitionRecord[]> => {
+  const found: TransitionRecord[] = [];
+  const open = files.map((file) => openSync(file, 'r'));
+  try {
+    for (let fd = open.shift(); fd !== undefined; fd = open.shift()) {
+      const here: TransitionRecord[] = [];
+      for await (const line of textLines(fd)) {
+        if (!mayMatch(line)) continue;
+        const record = readTransition(parseLine(line));
+        if (record === null || !matches(record)) continue;
+        here.push(record);
+        if (here.length > limit) here.shift();
+      }
+      found.unshift(...here);
+      if (found.length >= limit) break;
+    }
+  } finally {
+    open.forEach(closeSync);
+  }
+  return found.slice(-limit);
+};
+
+const seqOf = (line: string): number | null => {
+  const digits = /^\{"seq":(\d+)/.exec(line)?.[1];
+  return digits === undefined ? null : Number(digits);
+};
+
+const isAfter = (line: string, cursor: number): boolean => (seqOf(line) ?? 0) > cursor;

@@ -1,0 +1,75 @@
+/**
+ * Makes a plain, secret-free copy of anything that is about to be written down: journal, log lines, inspector.
+ *
+ * Decides by names, not by values: strings under a key named like a secret, the value after a flag named like one, and
+ * bearer tokens inside text are replaced. Applying it twice changes nothing more. Never throws for data that JSON can hold.
+ */
+
+export interface SanitiseLimits {
+  /** Levels of nesting kept. */
+  readonly depth: number;
+  /** Characters kept of one string. */
+  readonly text: number;
+  /** Elements kept of one list or object. */
+  readonly items: number;
+}
+
+/** For data that is read back: only runaway nesting is cut. */
+export const faithful: SanitiseLimits = { depth: 48, text: Number.POSITIVE_INFINITY, items: Number.POSITIVE_INFINITY };
+
+export const redacted = '[redacted]';
+
+const secretKey = /token|key|secret|password|authorization/i;
+/** A path to a secret is no secret. */
+const secretPath = /_file$|File$/;
+const secretFlag = /^--?[\w-]*(?:key|token|secret|password)$/i;
+const secretAssignment = /^(--?[\w-]*(?:key|token|secret|password)=).+$/is;
+const bearer = /\b(bearer)\s+(?!\[redacted\])[^\s"',;]+/gi;
+
+export const sanitise = (value: unknown, limits: SanitiseLimits = faithful): unknown => copy(value, limits, limits.depth, false);
+
+/** Text with bearer tokens taken out. */
+export const sanitiseText = (text: string): string => text.replace(bearer, `$1 ${redacted}`);
+
+const copy = (value: unknown, limits: SanitiseLimits, depth: number, secret: boolean): unknown => {
+  switch (typeof value) {
+    case 'string':
+      return secret ? redacted : cut(sanitiseText(value), limits.text);
+    case 'bigint':
+      return value.toString();
+    case 'function':
+    case 'symbol':
+      return undefined;
+    case 'object':
+      if (value === null) return null;
+      if (depth === 0) return '[too deep]';
+      if (value instanceof Error) return { name: value.name, message: cut(sanitiseText(value.message), limits.text) };
+      if (Array.isArray(value)) return copyList(value, limits, depth, secret);
+      if ('toJSON' in value && typeof value.toJSON === 'function') return copy(value.toJSON(), limits, depth - 1, secret);
+      return copyObject(value, limits, depth);
+    default:
+      return value;
+  }
+};
+
+const copyList = (list: readonly unknown[], limits: SanitiseLimits, depth: number, secret: boolean): unknown[] => {
+  const kept = list.slice(0, limits.items).map((item, index) => copy(withoutFlagValue(item, list[index - 1]), limits, depth - 1, secret));
+  return list.length > kept.length ? [...kept, `[${list.length - kept.length} more]`] : kept;
+};
+
+const copyObject = (value: object, limits: SanitiseLimits, depth: number): Record<string, unknown> => {
+  const entries = Object.entries(value);
+  const kept = entries
+    .slice(0, limits.items)
+    .map(([key, child]) => [key, copy(child, limits, depth - 1, secretKey.test(key) && !secretPath.test(key))] as const);
+  return Object.fromEntries(entries.length > kept.length ? [...kept, ['…', `${entries.length - kept.length} more`]] : kept);
+};
+
+/** `--api-key X` and `--api-key=X` of an argument list. */
+const withoutFlagValue = (item: unknown, previous: unknown): unknown => {
+  if (typeof item !== 'string') return item;
+  if (typeof previous === 'string' && secretFlag.test(previous) && !item.startsWith('-')) return redacted;
+  return item.replace(secretAssignment, `$1${redacted}`);
+};
+
+const cut = (text: string, limit: number): string => (text.length > limit ? `${text.slice(0, limit)}… (${text.length} characters)` : text);
