@@ -21,6 +21,8 @@ export interface LaunchPlan {
   readonly argv: readonly string[];
   /** The whole environment: an allow-list built from zero, nothing inherited. */
   readonly env: Readonly<Record<string, string>>;
+  /** Safeguards that this engine does not know and that were therefore not asked of it. */
+  readonly notes?: readonly string[];
 }
 
 /** One HTTP request to the engine. `text` bodies are capped by the asker. */
@@ -54,8 +56,8 @@ export interface EngineAdapter {
     readonly asks: (spec: PoolSpec, emptying: boolean, soFar: readonly Answer[]) => Ask | null;
     read(spec: PoolSpec, answers: readonly Answer[]): Load | Cause;
   } | null;
-  /** Generates one token; null: the engine cannot be asked for one. */
-  readonly token: { readonly ask: (spec: PoolSpec, model: ModelPresent) => Ask; read(answer: Answer): true | Cause } | null;
+  /** Generates one token; null, also as the ask: the engine cannot be asked for one. */
+  readonly token: { readonly ask: (spec: PoolSpec, model: ModelPresent) => Ask | null; read(answer: Answer): true | Cause } | null;
   /** What the engine's own output says about where weights and KV cache are. Nothing parsed is `unproven`, never `proven`. */
   residency(log: readonly string[], spec: PoolSpec): { readonly verdict: Residency; readonly evidence: readonly string[] };
   /** The reason for an end, from exit and the last lines of output. */

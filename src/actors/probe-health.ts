@@ -1,0 +1,59 @@
+/**
+ * Asks one engine how it is, at the pace its pool sets, and tells the pool what is worth telling.
+ *
+ * One probe outstanding at any time. A new pace gives up the probe under way and asks at once. Undo: stops asking; the engine
+ * is not touched.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import { fromCallback } from 'xstate';
+import type { ProbePace, poolActors } from '../machines/pool/actors.ts';
+import type { RunRecord } from '../machines/vocabulary.ts';
+import { type Probe, type ProbeDeps, probeOnce } from './probe/probe-once.ts';
+import { makeTeller } from './probe/tell.ts';
+
+export interface ProbeHealthDeps extends ProbeDeps {
+  /** What the engine's processes hold on its GPUs, as last seen; null: not known. */
+  readonly vramUsedBytes: ((run: RunRecord) => number | null) | null;
+}
+
+const firstLoadingMs = 15;
+const lastLoadingMs = 250;
+const emptyingMs = 50;
+/** A failing engine that empties is asked less often: each failure is a line in the journal. */
+const emptyingFailedMs = 500;
+
+export const probeHealth = (deps: ProbeHealthDeps): typeof poolActors.probeHealth =>
+  fromCallback<{ type: 'probe.paced'; pace: ProbePace }, { readonly run: RunRecord; readonly pace: ProbePace }>(({ sendBack, receive, input }) => {
+    const { run } = input;
+    const teller = makeTeller(() => deps.vramUsedBytes?.(run) ?? null);
+    let turn = new AbortController();
+
+    const ask = async (pace: ProbePace, signal: AbortSignal): Promise<void> => {
+      for (let round = 0; !signal.aborted; round += 1) {
+        const probe = await probeOnce(run, deps, { emptying: pace === 'emptying', signal });
+        if (signal.aborted) return;
+        for (const fact of teller.tell(probe, pace)) sendBack(fact);
+        await pause(pauseAfter(probe, pace, round, teller.hasPassed(), run), signal);
+      }
+    };
+
+    const pace = (next: ProbePace): void => {
+      turn.abort();
+      turn = new AbortController();
+      teller.repaced();
+      void ask(next, turn.signal);
+    };
+
+    receive((event) => pace(event.pace));
+    pace(input.pace);
+    return () => turn.abort();
+  });
+
+/** Milliseconds from the end of one probe to the begin of the next. */
+const pauseAfter = (probe: Probe, pace: ProbePace, round: number, hasPassed: boolean, { spec }: RunRecord): number => {
+  if (pace === 'emptying') return probe.kind === 'passed' ? emptyingMs : Math.min(emptyingFailedMs, spec.health.interval_ms);
+  if (pace === 'loading' && !hasPassed) return Math.min(lastLoadingMs, firstLoadingMs * 1.15 ** Math.max(0, round - 20));
+  return spec.health.interval_ms;
+};
+
+const pause = (ms: number, signal: AbortSignal): Promise<void> => wait(ms, undefined, { signal }).catch(() => undefined);

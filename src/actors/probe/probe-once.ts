@@ -1,0 +1,115 @@
+/**
+ * One probe of one engine: does it live, does its work loop move, how much work is there, and is the listener ours.
+ *
+ * Reports what it found; when to probe and what to say of it is probe-health's. Never rejects.
+ */
+import { causeOf, isCause } from '../../cause.ts';
+import type { Answer, Ask, EngineAdapter } from '../../engines/adapter.ts';
+import { adapterFor } from '../../engines/index.ts';
+import type { Cause, Load, ProbeOutcome, RunRecord } from '../../machines/vocabulary.ts';
+import { type Asked, askEngine } from '../ask-engine.ts';
+import { isAttached, probeEndpoint } from './endpoint-of.ts';
+
+/** Who listens on the run's port. `none`: nobody. `unknown`: it cannot be told, as with an engine of another user. */
+export type ListenerOwner = (run: RunRecord) => Promise<'ours' | 'foreign' | 'none' | 'unknown'>;
+
+export interface ProbeDeps {
+  readonly listenerOwner: ListenerOwner;
+  /** The key of `api_key_file`; null where the pool has none. */
+  readonly readApiKey: (run: RunRecord) => Promise<string | null>;
+}
+
+export interface ProbeRequest {
+  /** Queued work is counted too. */
+  readonly emptying: boolean;
+  readonly signal: AbortSignal;
+}
+
+export type Probe =
+  | { readonly kind: 'passed'; readonly outcome: 'ok' | 'busy'; readonly load: Load }
+  /** Alive and not ready; `listening`: something answered or took the connection. */
+  | { readonly kind: 'loading' }
+  | { readonly kind: 'failed'; readonly outcome: Exclude<ProbeOutcome, 'ok' | 'busy'>; readonly cause: Cause };
+
+const unknownLoad: Load = { slotsTotal: null, slotsFree: null, inFlight: null };
+
+export const probeOnce = async (run: RunRecord, deps: ProbeDeps, { emptying, signal }: ProbeRequest): Promise<Probe> => {
+  try {
+    const adapter = adapterFor(run.engine);
+    if (isCause(adapter)) return { kind: 'failed', outcome: 'error', cause: adapter };
+    const asking: Asking = { run, adapter, signal, apiKey: await deps.readApiKey(run) };
+    const alive = await askLiveness(asking);
+    // Whoever answers, also a stranger that answers well, is asked for only where somebody listens at all.
+    if (!isRefused(alive) && (await isForeign(run, deps))) return foreign(run);
+    return alive === 'ok' ? await askProgress(asking, emptying) : alive;
+  } catch (thrown) {
+    return { kind: 'failed', outcome: 'error', cause: causeOf(thrown, 'health_failed') };
+  }
+};
+
+interface Asking {
+  readonly run: RunRecord;
+  readonly adapter: EngineAdapter;
+  readonly apiKey: string | null;
+  readonly signal: AbortSignal;
+}
+
+const askLiveness = async (asking: Asking): Promise<'ok' | Probe> => {
+  const { run, adapter } = asking;
+  const ask = adapter.liveness.ask(run.spec);
+  const asked = await send(asking, ask, run.spec.health.timeout_ms);
+  if (asked.kind !== 'answer') return unanswered(ask, asked, run.spec.health.timeout_ms, 'health.timeout_ms');
+  const verdict = adapter.liveness.read(asked.answer);
+  if (verdict === 'ok') return 'ok';
+  return verdict === 'loading' ? { kind: 'loading' } : failed('error', `expected 200 from ${ask.path}, found ${summary(asked.answer)}`);
+};
+
+/** Slow is not dead: an engine in a long batch answers late, and within the limit that is a pass. */
+const askProgress = async (asking: Asking, emptying: boolean): Promise<Probe> => {
+  const { run, adapter } = asking;
+  if (adapter.progress === null) return { kind: 'passed', outcome: 'ok', load: unknownLoad };
+  const { timeout_ms: slowMs, progress_timeout_ms: limitMs } = run.spec.health;
+  const begun = performance.now();
+  const answers: Answer[] = [];
+  for (let ask = adapter.progress.asks(run.spec, emptying, answers); ask !== null; ask = adapter.progress.asks(run.spec, emptying, answers)) {
+    const asked = await send(asking, ask, Math.max(1, limitMs - (performance.now() - begun)));
+    if (asked.kind !== 'answer') return unanswered(ask, asked, limitMs, 'health.progress_timeout_ms');
+    answers.push(asked.answer);
+  }
+  const outcome = performance.now() - begun > slowMs ? 'busy' : 'ok';
+  const load = adapter.progress.read(run.spec, answers);
+  if (!isCause(load)) return { kind: 'passed', outcome, load };
+  // Somebody else's engine may have its slots hidden; that it answered is what is asked of it.
+  return isAttached(run) ? { kind: 'passed', outcome, load: unknownLoad } : { kind: 'failed', outcome: 'error', cause: load };
+};
+
+const send = ({ run, apiKey, signal }: Asking, ask: Ask, deadlineMs: number): Promise<Asked> =>
+  askEngine(probeEndpoint(run), ask, { deadlineMs, apiKey, signal });
+
+const unanswered = (ask: Ask, asked: Exclude<Asked, { kind: 'answer' }>, limitMs: number, setting: string): Probe => {
+  if (asked.kind === 'timeout') return failed('timeout', `expected an answer from ${ask.path} within ${limitMs} ms (${setting}), found none`);
+  if (asked.kind === 'refused') return failed('refused', `expected an answer from ${ask.path}, found nobody listening`);
+  return failed('error', `expected an answer from ${ask.path}, found ${asked.message}`);
+};
+
+const failed = (outcome: Exclude<ProbeOutcome, 'ok' | 'busy'>, message: string): Probe => ({
+  kind: 'failed',
+  outcome,
+  cause: { code: 'health_failed', message },
+});
+
+const isRefused = (probe: 'ok' | Probe): boolean => probe !== 'ok' && probe.kind === 'failed' && probe.outcome === 'refused';
+
+const isForeign = async (run: RunRecord, deps: ProbeDeps): Promise<boolean> => !isAttached(run) && (await deps.listenerOwner(run)) === 'foreign';
+
+const foreign = (run: RunRecord): Probe => ({
+  kind: 'failed',
+  outcome: 'foreign',
+  cause: {
+    code: 'port_conflict',
+    message: `expected our engine (pid ${run.pid}) on port ${run.port}, found a listener of another process; free the port or set \`ports\``,
+    details: { port: run.port },
+  },
+});
+
+const summary = ({ status, text }: Answer): string => `${status} ${JSON.stringify(text.slice(0, 120))}`;

@@ -1,0 +1,136 @@
+/**
+ * Shows that an engine may be sent work, each proof with its own deadline; the first that fails is named in the Failure.
+ *
+ * managed: listener ours, health, progress, one token, residency. adopted: the recorded proof, listener, progress (it may be
+ * busy, so no token). attached: health only. Changes nothing; undo: stops asking.
+ */
+import { open } from 'node:fs/promises';
+import { fromPromise } from 'xstate';
+import { assertNever, CauseError, causeOf, isCause } from '../cause.ts';
+import { stamp } from '../clock.ts';
+import type { EngineAdapter } from '../engines/adapter.ts';
+import { adapterFor } from '../engines/index.ts';
+import type { Failure, ProveInput, poolActors } from '../machines/pool/actors.ts';
+import type { Cause, Load, Proof, Residency, RunRecord, Stamp } from '../machines/vocabulary.ts';
+import { askEngine } from './ask-engine.ts';
+import { probeEndpoint } from './probe/endpoint-of.ts';
+import { type ProbeDeps, probeOnce } from './probe/probe-once.ts';
+
+export interface ProveReadinessDeps extends ProbeDeps {
+  /** Lines of the engine's output from its start; default: the first MiB of the run's log file. */
+  readonly readLog?: (run: RunRecord) => Promise<readonly string[]>;
+}
+
+/** A first token may wait for kernels to be compiled and graphs to be captured. */
+const tokenDeadlineMs = 60_000;
+const logBytes = 1024 * 1024;
+
+type ProofName = 'listener' | 'health' | 'token' | 'residency' | 'record';
+
+export const proveReadiness = (deps: ProveReadinessDeps): typeof poolActors.proveReadiness =>
+  fromPromise<Proof & Stamp, ProveInput>(async ({ input, signal }) => {
+    try {
+      return { ...(await prove(input, deps, signal)), ...stamp() };
+    } catch (thrown) {
+      throw { cause: causeOf(thrown, 'health_failed'), ...stamp() } satisfies Failure;
+    }
+  });
+
+const prove = async (input: ProveInput, deps: ProveReadinessDeps, signal: AbortSignal): Promise<Proof> => {
+  const { run, mode } = input;
+  const adapter = adapterFor(run.engine);
+  if (isCause(adapter)) throw new CauseError(adapter);
+  switch (mode) {
+    case 'managed':
+      return proveManaged(run, adapter, deps, signal);
+    case 'adopted':
+      return proveAdopted(run, input.proof, deps, signal);
+    case 'attached':
+      return { ...proofOf(run, await proveHealth(run, deps, signal)), residency: 'unproven', evidence: [] };
+    default:
+      return assertNever(mode);
+  }
+};
+
+const proveManaged = async (run: RunRecord, adapter: EngineAdapter, deps: ProveReadinessDeps, signal: AbortSignal): Promise<Proof> => {
+  await proveListener(run, deps);
+  const load = await proveHealth(run, deps, signal);
+  const firstTokenMs = await proveToken(run, adapter, deps, signal);
+  return { ...proofOf(run, load), ...(await proveResidency(run, adapter, deps)), firstTokenMs };
+};
+
+const proveAdopted = async (run: RunRecord, proof: Proof | null, deps: ProveReadinessDeps, signal: AbortSignal): Promise<Proof> => {
+  if (proof === null) throw refuted('record', 'identity_mismatch', 'expected the proof recorded before the daemon restarted, found none');
+  await proveListener(run, deps);
+  const load = await proveHealth(run, deps, signal);
+  return { ...proof, slotsTotal: fewest(proof.slotsTotal, load.slotsTotal) };
+};
+
+const proveListener = async (run: RunRecord, deps: ProveReadinessDeps): Promise<void> => {
+  const owner = await deps.listenerOwner(run);
+  if (owner === 'ours') return;
+  const found = { foreign: 'a listener of another process', none: 'nobody listening', unknown: 'a listener whose process cannot be told' }[owner];
+  throw refuted(
+    'listener',
+    owner === 'none' ? 'health_failed' : 'port_conflict',
+    `expected our engine (pid ${run.pid}) on port ${run.port}, found ${found}`,
+  );
+};
+
+/** Health and progress, by the same probe that watches it afterwards. */
+const proveHealth = async (run: RunRecord, deps: ProveReadinessDeps, signal: AbortSignal): Promise<Load> => {
+  const probe = await probeOnce(run, deps, { emptying: false, signal });
+  if (probe.kind === 'passed') return probe.load;
+  if (probe.kind === 'loading') throw refuted('health', 'health_failed', 'expected a healthy engine, found it still loading');
+  throw refuted('health', probe.cause.code, probe.cause.message);
+};
+
+const proveToken = async (run: RunRecord, adapter: EngineAdapter, deps: ProveReadinessDeps, signal: AbortSignal): Promise<number | null> => {
+  const ask = adapter.token?.ask(run.spec, run.model) ?? null;
+  if (ask === null || adapter.token === null) return null;
+  const begun = stamp().mono;
+  const asked = await askEngine(probeEndpoint(run), ask, { deadlineMs: tokenDeadlineMs, apiKey: await deps.readApiKey(run), signal });
+  if (asked.kind !== 'answer') {
+    const found = asked.kind === 'error' ? asked.message : asked.kind === 'timeout' ? `none within ${tokenDeadlineMs} ms` : 'nobody listening';
+    throw refuted('token', 'health_failed', `expected one token from ${ask.path}, found ${found}`);
+  }
+  const verdict = adapter.token.read(asked.answer);
+  if (verdict !== true) throw refuted('token', verdict.code, verdict.message);
+  return stamp().mono - begun;
+};
+
+const proveResidency = async (
+  run: RunRecord,
+  adapter: EngineAdapter,
+  deps: ProveReadinessDeps,
+): Promise<{ readonly residency: Residency; readonly evidence: readonly string[] }> => {
+  const { verdict, evidence } = adapter.residency(await (deps.readLog ?? readStart)(run), run.spec);
+  if (run.simulated) return { residency: 'simulated', evidence };
+  if (verdict === 'proven') return { residency: verdict, evidence };
+  const found = verdict === 'violated' ? `some of it elsewhere: ${evidence.join(' | ').slice(0, 1000)}` : 'no line in its output that shows it';
+  throw refuted('residency', 'residency_violation', `expected weights and KV cache wholly in VRAM, found ${found}`, evidence);
+};
+
+const readStart = async ({ logFile }: RunRecord): Promise<readonly string[]> => {
+  const file = await open(logFile, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(logBytes), position: 0 });
+    return buffer.toString('utf8', 0, bytesRead).split('\n');
+  } finally {
+    await file.close();
+  }
+};
+
+const proofOf = (run: RunRecord, load: Load): Omit<Proof, 'residency' | 'evidence'> => ({
+  slotsTotal: fewest(run.spec.slots, load.slotsTotal),
+  engineVersion: run.engineVersion,
+  modelsAvailable: [run.model.id],
+  firstTokenMs: null,
+});
+
+/** What was asked for, reduced to what the engine reports. */
+const fewest = (asked: number | null, reported: number | null): number | null =>
+  asked === null || reported === null ? (reported ?? asked) : Math.min(asked, reported);
+
+const refuted = (proof: ProofName, code: Cause['code'], message: string, evidence: readonly string[] = []): CauseError =>
+  new CauseError({ code, message: `${proof} not proven: ${message}`, details: { proof, ...(evidence.length === 0 ? {} : { evidence }) } });
