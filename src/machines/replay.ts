@@ -1,0 +1,183 @@
+/**
+ * Folds journal lines back through the charts and compares each state with the one that was recorded.
+ *
+ * Pure: nothing is started, no timer runs, no live actor hears of it. One fold per life of an actor; a life begins with its
+ * `xstate.init` line or a checkpoint. Lines of which no beginning is known are counted and passed over.
+ */
+import { type AnyMachineSnapshot, type AnyStateMachine, initialTransition, type StateValue, transition } from 'xstate';
+import { pathOf } from './policies/describe.ts';
+
+export interface ReplayOptions {
+  /** By the `machine` of a line; lines of others are passed over. */
+  readonly machines: Readonly<Record<string, AnyStateMachine>>;
+  /** How the journal digested contexts; contexts are not compared without it. */
+  readonly digest?: (context: unknown) => string;
+}
+
+export interface StoryLine {
+  readonly seq: number;
+  /** RFC 3339. */
+  readonly at: string;
+  readonly actor: string;
+  readonly event: string;
+  /** As recorded; `from` is empty at the beginning of a life. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface Divergence {
+  readonly seq: number;
+  readonly actor: string;
+  readonly event: string;
+  readonly what: 'state' | 'status' | 'context' | 'failure';
+  readonly recorded: string;
+  readonly replayed: string;
+}
+
+export interface Replay {
+  /** Changes of state and ends of lives, in order. */
+  readonly story: readonly StoryLine[];
+  /** The first one; null: recorded and replayed agree. */
+  readonly divergence: Divergence | null;
+  /** Events folded, and events whose actor's beginning is not in the lines. */
+  readonly folded: number;
+  readonly passedOver: number;
+  /** Value and context that the last life of each actor has come to. */
+  readonly reached: ReadonlyMap<string, AnyMachineSnapshot>;
+}
+
+/** One line of the journal, as far as a fold needs it. */
+interface Line {
+  readonly seq: number;
+  readonly at: string;
+  readonly actor: string;
+  readonly machine: string;
+  readonly state: string;
+  readonly status: string;
+  readonly ctx: string | null;
+  readonly event: { readonly type: string; readonly input?: unknown; readonly omitted?: unknown };
+}
+
+interface Checkpoint {
+  readonly actor: string;
+  readonly machine: string;
+  readonly value: unknown;
+  readonly context: unknown;
+}
+
+interface Life {
+  readonly machine: AnyStateMachine;
+  snapshot: AnyMachineSnapshot;
+}
+
+/** `lines`: parsed JSON, in order. What is no journal line is passed over. */
+export const replay = (lines: Iterable<unknown>, { machines, digest }: ReplayOptions): Replay => {
+  const lives = new Map<string, Life>();
+  const told = new Map<string, string>();
+  const story: StoryLine[] = [];
+  let divergence: Divergence | null = null;
+  let folded = 0;
+  let passedOver = 0;
+
+  const diverge = (line: Line, what: Divergence['what'], recorded: string, replayed: string): void => {
+    divergence ??= { seq: line.seq, actor: line.actor, event: line.event.type, what, recorded, replayed };
+    lives.delete(line.actor);
+  };
+
+  const tell = (line: Line): void => {
+    const from = line.event.type === 'xstate.init' ? '' : (told.get(line.actor) ?? '');
+    told.set(line.actor, line.state);
+    if (from !== line.state || line.status !== 'active')
+      story.push({ seq: line.seq, at: line.at, actor: line.actor, event: line.event.type, from, to: line.state });
+  };
+
+  const fold = (line: Line): void => {
+    const machine = machines[line.machine];
+    const life = lives.get(line.actor);
+    const begins = line.event.type === 'xstate.init';
+    if (machine === undefined || (!begins && life === undefined) || line.event.omitted !== undefined) {
+      lives.delete(line.actor);
+      passedOver += 1;
+      return;
+    }
+    folded += 1;
+    const outcome = attempt(() => (begins || life === undefined ? begin(machine, line) : step(machine, life.snapshot, line)));
+    if (!outcome.ok) {
+      if (line.status !== 'error') diverge(line, 'failure', line.state, outcome.message);
+      lives.delete(line.actor);
+      return;
+    }
+    const { snapshot } = outcome;
+    lives.set(line.actor, { machine, snapshot });
+    const state = pathOf(snapshot.value);
+    if (line.status === 'error') diverge(line, 'failure', 'the machine threw', state);
+    else if (state !== line.state) diverge(line, 'state', line.state, state);
+    else if (snapshot.status !== line.status) diverge(line, 'status', line.status, snapshot.status);
+    else if (digest !== undefined && line.ctx !== null && digest(snapshot.context) !== line.ctx)
+      diverge(line, 'context', line.ctx, digest(snapshot.context));
+  };
+
+  for (const raw of lines) {
+    const restart = field(raw, 'opened');
+    if (restart !== undefined && field(restart, 'continues') !== true) lives.clear();
+    const checkpoint = readCheckpoint(raw);
+    const restored = checkpoint === null ? null : restore(machines[checkpoint.machine], checkpoint);
+    if (checkpoint !== null && restored !== null) lives.set(checkpoint.actor, restored);
+    if (checkpoint !== null && restored !== null) told.set(checkpoint.actor, pathOf(restored.snapshot.value));
+    const line = readLine(raw);
+    if (line === null) continue;
+    tell(line);
+    fold(line);
+  }
+
+  return { story, divergence, folded, passedOver, reached: new Map([...lives].map(([actor, life]) => [actor, life.snapshot])) };
+};
+
+const begin = (machine: AnyStateMachine, line: Line): AnyMachineSnapshot => initialTransition(machine, line.event.input)[0];
+const step = (machine: AnyStateMachine, snapshot: AnyMachineSnapshot, line: Line): AnyMachineSnapshot => transition(machine, snapshot, line.event)[0];
+
+/** A chart that no longer has the recorded state cannot go on from it: its lines are passed over. */
+const restore = (machine: AnyStateMachine | undefined, { value, context }: Checkpoint): Life | null => {
+  if (machine === undefined || !isStateValue(value)) return null;
+  const restored = attempt(() => machine.resolveState({ value, context }));
+  return restored.ok ? { machine, snapshot: restored.snapshot } : null;
+};
+
+const isStateValue = (value: unknown): value is StateValue =>
+  typeof value === 'string' || (typeof value === 'object' && value !== null && Object.values(value).every(isStateValue));
+
+type Attempt = { readonly ok: true; readonly snapshot: AnyMachineSnapshot } | { readonly ok: false; readonly message: string };
+
+const attempt = (work: () => AnyMachineSnapshot): Attempt => {
+  try {
+    const snapshot = work();
+    return snapshot.status === 'error' ? { ok: false, message: String(snapshot.error) } : { ok: true, snapshot };
+  } catch (error) {
+    return { ok: false, message: error instanceof Error ? error.message : String(error) };
+  }
+};
+
+const readLine = (raw: unknown): Line | null => {
+  const event = field(raw, 'event');
+  const [seq, at, actor, machine, state, status, type] = [
+    field(raw, 'seq'),
+    field(raw, 'at'),
+    field(raw, 'actor'),
+    field(raw, 'machine'),
+    field(raw, 'state'),
+    field(raw, 'status'),
+    field(event, 'type'),
+  ];
+  if (typeof seq !== 'number' || typeof at !== 'string' || typeof actor !== 'string' || typeof machine !== 'string') return null;
+  if (typeof state !== 'string' || typeof status !== 'string' || typeof type !== 'string' || typeof event !== 'object') return null;
+  const ctx = field(raw, 'ctx');
+  return { seq, at, actor, machine, state, status, ctx: typeof ctx === 'string' ? ctx : null, event: { ...event, type } };
+};
+
+const readCheckpoint = (raw: unknown): Checkpoint | null => {
+  const [checkpoint, actor, machine] = [field(raw, 'checkpoint'), field(raw, 'actor'), field(raw, 'machine')];
+  if (checkpoint === undefined || typeof actor !== 'string' || typeof machine !== 'string') return null;
+  return { actor, machine, value: field(checkpoint, 'value'), context: field(checkpoint, 'context') };
+};
+
+const field = (value: unknown, key: string): unknown => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined);

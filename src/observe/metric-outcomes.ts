@@ -1,0 +1,54 @@
+/** Which counters one observation moves. Pure; every label value comes from a closed list. */
+import { at, numberAt, textAt } from './look.ts';
+import type { NameOf } from './metric-definitions.ts';
+import type { Observation } from './observe.ts';
+
+export interface Counted {
+  readonly name: NameOf<'counter'>;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export const outcomesOf = (seen: Observation): readonly Counted[] => {
+  switch (seen.machine) {
+    case 'pool':
+      return ofPool(seen, seen.poolId ?? '');
+    case 'node':
+      return ofNode(seen);
+    case 'registration':
+      return ofRegistration(seen);
+  }
+};
+
+const ofPool = ({ event, before, snapshot: { context } }: Observation, pool_id: string): Counted[] => {
+  const counted: Counted[] = [];
+  // Every probe is sampled, also one that is told as a fact besides.
+  const outcome = event.type === 'engine.sampled' ? textAt(event, 'outcome') : null;
+  if (outcome !== null) counted.push({ name: 'pool_health_checks_total', labels: { pool_id, outcome } });
+  if (before === null) return counted;
+  if ((numberAt(context, 'restart', 'count') ?? 0) > (numberAt(before.context, 'restart', 'count') ?? 0))
+    counted.push({ name: 'pool_restarts_total', labels: { pool_id, reason: textAt(context, 'reason', 'code') ?? 'unknown' } });
+  if (at(context, 'drain', 'forced') === true && at(before.context, 'drain', 'forced') !== true)
+    counted.push({ name: 'pool_drain_forced_total', labels: { pool_id } });
+  return counted;
+};
+
+const ofNode = ({ event }: Observation): Counted[] => {
+  if (event.type === 'handoff.rejected') return [{ name: 'pool_handoff_files_processed_total', labels: { pool_id: '', outcome: 'rejected' } }];
+  const outcome = event.type === 'handoff.settled' ? textAt(event, 'outcome') : null;
+  if (outcome === null) return [];
+  return [{ name: 'pool_handoff_files_processed_total', labels: { pool_id: textAt(event, 'poolId') ?? '', outcome } }];
+};
+
+const ofRegistration = ({ before, snapshot: { context } }: Observation): Counted[] => {
+  const ended = numberAt(context, 'lastCall', 'number');
+  const outcome = textAt(context, 'lastCall', 'outcome', 'result');
+  if (before === null || ended === null || outcome === null || ended === numberAt(before.context, 'lastCall', 'number')) return [];
+  switch (textAt(context, 'lastCall', 'kind')) {
+    case 'heartbeat':
+      return [{ name: 'node_heartbeats_total', labels: { outcome } }];
+    case 'register':
+      return [{ name: 'node_registrations_total', labels: { outcome } }];
+    default:
+      return [];
+  }
+};

@@ -1,0 +1,83 @@
+/**
+ * The gauges: what each says of a pool, a card or the node, read from their views at the moment of a scrape. Pure.
+ *
+ * Null is unknown and has no series.
+ */
+import type { GpuView, NodeView, PoolStatus } from '../machines/views.ts';
+import type { PoolState } from '../machines/vocabulary.ts';
+import type { NameOf } from './metric-definitions.ts';
+
+export interface Reading {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export interface Views {
+  pools(): readonly PoolStatus[];
+  gpus(): readonly GpuView[];
+  node(): NodeView;
+}
+
+type Readings = ReadonlyMap<NameOf<'gauge'>, readonly Reading[]>;
+
+const ofPool: readonly (readonly [NameOf<'gauge'>, (pool: PoolStatus) => number | null])[] = [
+  ['pool_slots_total', (pool) => pool.slots_total],
+  ['pool_slots_free', (pool) => pool.slots_free],
+  ['pool_vram_total_bytes', (pool) => pool.vram_total_bytes],
+  ['pool_vram_used_bytes', (pool) => pool.vram_used_bytes],
+  ['pool_vram_free_bytes', (pool) => pool.vram_free_bytes],
+  ['pool_ready', (pool) => Number(pool.ready)],
+  ['pool_live', (pool) => Number(pool.live)],
+  ['pool_requests_running', (pool) => pool.active_leases],
+];
+
+const ofGpu: readonly (readonly [NameOf<'gauge'>, (gpu: GpuView) => number | null])[] = [
+  ['gpu_memory_total_bytes', (gpu) => gpu.memory_total_bytes],
+  ['gpu_memory_used_bytes', (gpu) => gpu.memory_used_bytes],
+  ['gpu_memory_free_bytes', (gpu) => gpu.memory_free_bytes],
+  ['gpu_memory_reserved_bytes', (gpu) => gpu.memory_reserved_bytes],
+  ['gpu_temperature_celsius', (gpu) => gpu.temperature_c],
+  ['gpu_power_watts', (gpu) => gpu.power_watts],
+  ['gpu_utilisation_ratio', (gpu) => (gpu.utilisation_percent === null ? null : gpu.utilisation_percent / 100)],
+  ['gpu_stale', (gpu) => Number(gpu.stale)],
+];
+
+const poolStates = ['uninitialized', 'provisioning', 'starting', 'ready', 'draining', 'offline'] as const satisfies readonly PoolState[];
+const lifecycles = ['booting', 'adopting', 'serving', 'draining', 'stopped'] as const satisfies readonly NodeView['lifecycle'][];
+const gpuKnowledge = ['probing', 'known', 'blind'] as const satisfies readonly NodeView['gpus_state'][];
+const registrations = [
+  'disabled',
+  'unregistered',
+  'registering',
+  'registered',
+  'backingOff',
+  'rejected',
+  'deregistering',
+  'ended',
+] as const satisfies readonly NodeView['registration']['state'][];
+
+export const readings = (views: Views): Readings => {
+  const [pools, gpus, node] = [views.pools(), views.gpus(), views.node()];
+  return new Map<NameOf<'gauge'>, readonly Reading[]>([
+    ...ofPool.map(([name, read]) => [name, known(pools, read, (pool) => ({ pool_id: pool.pool_id }))] as const),
+    ...ofGpu.map(([name, read]) => [name, known(gpus, read, (gpu) => ({ gpu_uuid: gpu.uuid, gpu_index: String(gpu.index) }))] as const),
+    ['pool_state', pools.flatMap((pool) => oneOf(poolStates, pool.state, { pool_id: pool.pool_id }))],
+    ['node_lifecycle_state', oneOf(lifecycles, node.lifecycle)],
+    ['node_gpus_state', oneOf(gpuKnowledge, node.gpus_state)],
+    ['node_registration_state', oneOf(registrations, node.registration.state)],
+    ['pool_managerd_build_info', [{ labels: { version: node.version }, value: 1 }]],
+  ]);
+};
+
+const known = <View>(
+  views: readonly View[],
+  read: (view: View) => number | null,
+  labels: (view: View) => Readonly<Record<string, string>>,
+): readonly Reading[] =>
+  views.flatMap((view) => {
+    const value = read(view);
+    return value === null || !Number.isFinite(value) ? [] : [{ labels: labels(view), value }];
+  });
+
+const oneOf = (states: readonly string[], present: string, labels: Readonly<Record<string, string>> = {}): readonly Reading[] =>
+  states.map((state) => ({ labels: { ...labels, state }, value: Number(state === present) }));
