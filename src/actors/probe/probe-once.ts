@@ -27,7 +27,7 @@ export interface ProbeRequest {
 
 export type Probe =
   | { readonly kind: 'passed'; readonly outcome: 'ok' | 'busy'; readonly load: Load }
-  /** Alive and not ready; `listening`: something answered or took the connection. */
+  /** It answers that it is not ready yet. */
   | { readonly kind: 'loading' }
   | { readonly kind: 'failed'; readonly outcome: Exclude<ProbeOutcome, 'ok' | 'busy'>; readonly cause: Cause };
 
