@@ -52,6 +52,7 @@ export const openJournal = (options: JournalOptions): Journal => {
   mkdirSync(directory, { recursive: true, mode: 0o750 });
   const latest = new Map<string, Observation>();
   const followers = new Set<Follower>();
+  let closed = false;
 
   const transitions = openSegments({
     directory,
@@ -118,7 +119,8 @@ export const openJournal = (options: JournalOptions): Journal => {
   return {
     name: 'journal',
     observe: (seen) => {
-      if (seen.sample && !seen.changed) return;
+      // A closed descriptor's number may already be another file's.
+      if (closed || (seen.sample && !seen.changed)) return;
       const seq = nextSeq();
       const failures: unknown[] = [];
       const attempt = (write: () => void): void => {
@@ -165,6 +167,8 @@ export const openJournal = (options: JournalOptions): Journal => {
     },
     lastSeq: () => lastSeq,
     close: () => {
+      if (closed) return;
+      closed = true;
       for (const follower of followers) follower.stopped = true;
       followers.clear();
       events.close();

@@ -21,8 +21,8 @@ export const outcomesOf = (seen: Observation): readonly Counted[] => {
 
 const ofPool = ({ event, before, snapshot: { context } }: Observation, pool_id: string): Counted[] => {
   const counted: Counted[] = [];
-  // Every probe is sampled, also one that is told as a fact besides.
-  const outcome = event.type === 'engine.sampled' ? textAt(event, 'outcome') : null;
+  // A probe that passed is sampled, one that failed is told as a fact.
+  const outcome = event.type === 'engine.sampled' || event.type === 'health.failed' ? textAt(event, 'outcome') : null;
   if (outcome !== null) counted.push({ name: 'pool_health_checks_total', labels: { pool_id, outcome } });
   if (before === null) return counted;
   if ((numberAt(context, 'restart', 'count') ?? 0) > (numberAt(before.context, 'restart', 'count') ?? 0))

@@ -65,7 +65,7 @@ export const createMetrics = ({ nodeId, views, failures = () => new Map() }: Met
     name: 'metrics',
     observe: createEventMeter(meters),
     contentType: registry.contentType,
-    render: () => {
+    render: async () => {
       dropRemovedPools(new Set(views.pools().map((pool) => pool.pool_id)));
       countFailures();
       for (const [name, series] of readings(views)) {
@@ -73,10 +73,13 @@ export const createMetrics = ({ nodeId, views, failures = () => new Map() }: Met
         gauge?.reset();
         for (const { labels, value } of series) gauge?.set(labels, value);
       }
-      return registry.metrics();
+      return (await registry.metrics()).replace(notANumber, '');
     },
   };
 };
+
+/** prom-client writes event-loop lag as `Nan` while nothing has been measured: unknown is absent. */
+const notANumber = /^.* Nan\n/gm;
 
 const register = (registry: Registry) => {
   const gauges = new Map<string, Gauge>();
