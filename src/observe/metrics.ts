@@ -3,11 +3,12 @@
  *
  * Series of a pool that is no longer there disappear, its counters too. Decides nothing about pools.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { MetricsPort } from '../http/ports.ts';
 import { metricDefinitions } from './metric-definitions.ts';
 import { createEventMeter, type Meters } from './metric-events.ts';
 import { readings, type Views } from './metric-readings.ts';
+import { gaugeText } from './metric-text.ts';
 import type { Observer } from './observe.ts';
 
 export interface MetricsOptions {
@@ -20,7 +21,7 @@ export interface MetricsOptions {
 export const createMetrics = ({ nodeId, views, failures = () => new Map() }: MetricsOptions): MetricsPort & Observer => {
   const registry = new Registry();
   registry.setDefaultLabels({ node_id: nodeId });
-  const { gauges, counters, histograms } = register(registry);
+  const { counters, histograms } = register(registry);
   collectProcessMetrics(registry);
 
   /** How to take out the series of one pool. */
@@ -68,12 +69,8 @@ export const createMetrics = ({ nodeId, views, failures = () => new Map() }: Met
     render: async () => {
       dropRemovedPools(new Set(views.pools().map((pool) => pool.pool_id)));
       countFailures();
-      for (const [name, series] of readings(views)) {
-        const gauge = gauges.get(name);
-        gauge?.reset();
-        for (const { labels, value } of series) gauge?.set(labels, value);
-      }
-      return (await registry.metrics()).replace(notANumber, '');
+      const gauges = [...readings(views)].map(([name, series]) => gaugeText(name, metricDefinitions[name], series, { node_id: nodeId }));
+      return `${gauges.join('\n')}\n${(await registry.metrics()).replace(notANumber, '')}`;
     },
   };
 };
@@ -82,16 +79,14 @@ export const createMetrics = ({ nodeId, views, failures = () => new Map() }: Met
 const notANumber = /^.* Nan\n/gm;
 
 const register = (registry: Registry) => {
-  const gauges = new Map<string, Gauge>();
   const counters = new Map<string, Counter>();
   const histograms = new Map<string, Histogram>();
   for (const [name, { kind, labels, help, ...more }] of Object.entries(metricDefinitions)) {
     const config = { name, help, labelNames: [...labels], registers: [registry] };
-    if (kind === 'gauge') gauges.set(name, new Gauge(config));
-    else if (kind === 'counter') counters.set(name, new Counter(config));
-    else histograms.set(name, new Histogram({ ...config, buckets: 'buckets' in more ? [...more.buckets] : [] }));
+    if (kind === 'counter') counters.set(name, new Counter(config));
+    if (kind === 'histogram') histograms.set(name, new Histogram({ ...config, buckets: 'buckets' in more ? [...more.buckets] : [] }));
   }
-  return { gauges, counters, histograms };
+  return { counters, histograms };
 };
 
 /** Process, memory, garbage collection and event-loop lag. What prom-client calls `_total` though it is a gauge stays off. */

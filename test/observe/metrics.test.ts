@@ -205,15 +205,22 @@ it('every series of a removed pool disappears, and only of that one', async () =
   expect(value('pool_drain_duration_seconds_count', { pool_id: 'pool-1' })).toBe(1);
 });
 
-it('a thousand pools fit into a megabyte', async () => {
+it('a thousand pools fit into a megabyte and are rendered fast', async () => {
   const { metrics } = setUp(Array.from({ length: 1_000 }, (_, index) => poolStatus({ pool_id: `pool-${index}` })));
-  await metrics.render();
-  const start = performance.now();
-  const text = await metrics.render();
-  const took = performance.now() - start;
-  console.log('RENDER', took, text.length);
-  expect(text.length).toBeLessThan(1_000_000 * 1.05);
-  expect(took).toBeLessThan(200);
+  let fastest = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 5; round += 1) {
+    const start = performance.now();
+    const text = await metrics.render();
+    fastest = Math.min(fastest, performance.now() - start);
+    expect(text.length).toBeLessThan(1_000_000);
+  }
+  expect(fastest).toBeLessThan(20);
+});
+
+it('label values that would end the label early are escaped', async () => {
+  const name = 'a"b\\c\nd';
+  const { series } = await setUp([poolStatus({ pool_id: name })]).scrape();
+  expect(series.find((one) => one.name === 'pool_ready')?.labels['pool_id']).toBe('a\\"b\\\\c\\nd');
 });
 
 it('docs/metrics.md is what the definitions say; if not: node tools/write-metrics-docs.ts', () => {
