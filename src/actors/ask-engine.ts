@@ -29,6 +29,13 @@ const mostHeaderBytes = 16 * 1024;
 
 /** `endpoint`: `http://host:port`. */
 export const askEngine = (endpoint: string, ask: Ask, options: AskOptions): Promise<Asked> =>
+  exchangeWith(endpoint, ask, options).catch((thrown: unknown) => ({
+    kind: 'error',
+    message: thrown instanceof Error ? thrown.message : String(thrown),
+  }));
+
+/** Rejects only where Node will not make such a request at all. */
+const exchangeWith = (endpoint: string, ask: Ask, options: AskOptions): Promise<Asked> =>
   new Promise((resolve) => {
     const { hostname, port } = new URL(endpoint);
     const most = options.maxBytes ?? mostBytes;

@@ -41,7 +41,7 @@ export interface EngineAdapter {
   readonly name: EngineName;
   /** Names looked for on the PATH when the spec names no executable. */
   readonly executables: readonly string[];
-  /** How to ask the executable for its version and its flags; null: it cannot be asked. */
+  /** How to ask the executable for its version and its flags; null: it cannot be asked. `output`: of both streams. */
   readonly version: { readonly argv: readonly string[]; parse(output: string): string | null } | null;
   readonly help: { readonly argv: readonly string[]; parseFlags(output: string): readonly string[] } | null;
   /** Every flag explicit. Returns a Cause when the spec asks for what this engine must not be given. */

@@ -49,7 +49,8 @@ export const classify = (rows: readonly ExitRow[], exit: EngineExit, tail: reado
   const details = { code: exit.code, signal: exit.signal };
   if (exit.code === 0) return { code: 'engine_completed', message: 'the engine ended by itself with exit code 0', details };
   for (const row of rows) {
-    const line = tail.findLast((candidate) => row.pattern.test(candidate));
+    // The first such line: causes are printed before what follows from them.
+    const line = tail.find((candidate) => row.pattern.test(candidate));
     if (line !== undefined) return { code: row.code, message: `${row.advice} (${how}: ${shorten(line)})`, details };
   }
   const last = tail.findLast((line) => line.trim() !== '');

@@ -4,6 +4,7 @@ import { commonRows, cudaRows, type ExitRow } from '../exit-reasons.ts';
 export const exitRows: readonly ExitRow[] = [
   ...cudaRows,
   ...commonRows,
+  { pattern: /GGML_ASSERT|GGML_ABORT/, code: 'engine_exited', advice: 'it aborted on an assertion of its own' },
   { pattern: /couldn't bind (HTTP server )?socket|Address already in use/i, code: 'port_conflict', advice: 'its port was taken' },
   {
     pattern: /invalid device: |unknown device: |error while handling argument "(-dev|--device)"/,
@@ -21,5 +22,4 @@ export const exitRows: readonly ExitRow[] = [
     code: 'model_incompatible',
     advice: 'this engine cannot load this model',
   },
-  { pattern: /GGML_ASSERT|GGML_ABORT/, code: 'engine_exited', advice: 'it aborted on an assertion of its own' },
 ];

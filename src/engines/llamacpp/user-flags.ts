@@ -21,7 +21,7 @@ export const userFlagsProblem = (flags: readonly string[], known: readonly strin
 const isName = (word: string): boolean => word.startsWith('-') && !negativeNumber.test(word);
 
 const nameProblem = (flag: string, known: ReadonlySet<string> | null): string | null => {
-  const denied = whyDenied(flag) ?? whyDenied(canonical(flag));
+  const denied = whyDenied(canonical(flag));
   if (denied !== null) return `not allowed: ${denied}`;
   if (known === null) return 'expected an engine whose --help names its flags, found one that does not answer; remove `flags`';
   if (known.has(flag)) return null;

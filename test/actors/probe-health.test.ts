@@ -1,0 +1,248 @@
+import type { RequestListener } from 'node:http';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createActor, setup, stopChild } from 'xstate';
+import { type ProbeHealthDeps, probeHealth } from '../../src/actors/probe-health.ts';
+import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
+import type { EngineFact } from '../../src/machines/events.ts';
+import type { ProbePace } from '../../src/machines/pool/actors.ts';
+import type { PoolSpec, RunRecord } from '../../src/machines/vocabulary.ts';
+import { freePort, startEngine, temporaryDir } from '../kit/engine-process.ts';
+import { httpEngine, tcpEngine } from '../kit/evil-engine.ts';
+import { gpuRun, gpuSpec } from '../kit/gpu-facts.ts';
+import { realEngine, tinyModel } from '../kit/llama-server.ts';
+import { until } from '../kit/until.ts';
+
+const health = { interval_ms: 40, timeout_ms: 150, progress_timeout_ms: 600, failures: 3, canary: false };
+const runAt = (port: number, facts: Partial<PoolSpec> = {}): RunRecord => gpuRun({ port, spec: gpuSpec({ health, ...facts }) });
+
+interface Probing {
+  readonly facts: EngineFact[];
+  readonly said: (type: EngineFact['type']) => readonly EngineFact[];
+  readonly pace: (pace: ProbePace) => void;
+  readonly stop: () => void;
+}
+
+const probing = (run: RunRecord, pace: ProbePace, deps: Partial<ProbeHealthDeps> = {}): Probing => {
+  const facts: EngineFact[] = [];
+  const logic = probeHealth({ listenerOwner: async () => 'ours', readApiKey: async () => null, vramUsedBytes: null, ...deps });
+  const parent = setup({ actors: { probe: logic } }).createMachine({
+    invoke: { id: 'probe', src: 'probe', input: { run, pace } },
+    on: { stop: { actions: stopChild('probe') }, '*': { actions: ({ event }) => facts.push(event as unknown as EngineFact) } },
+  });
+  const actor = createActor(parent).start();
+  onTestFinished(() => void actor.stop());
+  return {
+    facts,
+    said: (type) => facts.filter((fact) => fact.type === type),
+    pace: (next) => actor.getSnapshot().children['probe']?.send({ type: 'probe.paced', pace: next }),
+    stop: () => actor.stop(),
+  };
+};
+
+/** A llama-server whose answers a test can change. */
+const llama = () => {
+  const state = { loading: false, busy: 0, total: 2, deferred: 0, slotsMs: 0, slotsHang: false, health: 200, asked: [] as string[] };
+  const listener: RequestListener = (request, response) => {
+    state.asked.push(request.url ?? '');
+    if (state.loading) response.writeHead(503).end('{"error":{"code":503,"message":"Loading model"}}');
+    else if (request.url === '/health') response.writeHead(state.health).end('{"status":"ok"}');
+    else if (request.url === '/metrics') response.end(`llamacpp:requests_deferred ${state.deferred}\n`);
+    else if (!state.slotsHang)
+      setTimeout(
+        () => response.end(JSON.stringify(Array.from({ length: state.total }, (_, id) => ({ id, is_processing: id < state.busy })))),
+        state.slotsMs,
+      );
+  };
+  return { state, listener };
+};
+
+describe('An engine that loads', () => {
+  it('is silent until it passes, and passes within milliseconds of being ready', async () => {
+    const { state, listener } = llama();
+    state.loading = true;
+    const engine = await httpEngine(listener);
+    const { facts } = probing(runAt(engine.port), 'loading');
+    await until('many probes', () => state.asked.length > 5);
+    expect(facts).toEqual([]);
+    state.loading = false;
+    const ready = performance.now();
+    const first = await until('the first pass', () => facts[0]);
+    expect(performance.now() - ready).toBeLessThan(100);
+    expect(first).toMatchObject({
+      type: 'health.passed',
+      outcome: 'ok',
+      load: { slotsTotal: 2, slotsFree: 2, inFlight: 0 },
+      mono: expect.any(Number),
+    });
+  });
+
+  it('is silent where nobody listens yet', async () => {
+    let owners = 0;
+    const { facts } = probing(runAt(await freePort()), 'loading', {
+      listenerOwner: async () => {
+        owners += 1;
+        return 'none';
+      },
+      readApiKey: async () => null,
+    });
+    const { state, listener } = llama();
+    const other = await httpEngine(listener);
+    probing(runAt(other.port), 'loading');
+    await until('another engine to be probed', () => state.asked.length > 1);
+    expect(facts).toEqual([]);
+    expect(owners).toBe(0);
+  });
+
+  it('that is somebody else on its port is said, however well it answers', async () => {
+    const engine = await httpEngine(llama().listener);
+    const { facts } = probing(runAt(engine.port), 'loading', { listenerOwner: async () => 'foreign' });
+    expect(await until('a fact', () => facts[0])).toMatchObject({ type: 'health.failed', outcome: 'foreign', cause: { code: 'port_conflict' } });
+  });
+});
+
+describe('A steady engine', () => {
+  it('passes twice aloud, then is only sampled', async () => {
+    const engine = await httpEngine(llama().listener);
+    const { said } = probing(runAt(engine.port), 'steady', { vramUsedBytes: () => 7 });
+    await until('samples', () => said('engine.sampled').length >= 5);
+    expect(said('health.passed')).toHaveLength(2);
+    expect(said('engine.loadChanged')).toHaveLength(0);
+    expect(said('engine.sampled')[0]).toMatchObject({ outcome: 'ok', vramUsedBytes: 7, load: { slotsFree: 2 } });
+  });
+
+  it('has every change of its load said once', async () => {
+    const { state, listener } = llama();
+    const engine = await httpEngine(listener);
+    const { said } = probing(runAt(engine.port), 'steady');
+    await until('samples', () => said('engine.sampled').length >= 3);
+    state.busy = 2;
+    await until('the change', () => said('engine.loadChanged').length === 1);
+    const samples = said('engine.sampled').length;
+    await until('more samples', () => said('engine.sampled').length > samples + 2);
+    expect(said('engine.loadChanged')).toEqual([expect.objectContaining({ load: { slotsTotal: 2, slotsFree: 0, inFlight: 2 } })]);
+  });
+
+  it('that answers slowly is busy, not dead', async () => {
+    const { state, listener } = llama();
+    state.slotsMs = 250;
+    const engine = await httpEngine(listener);
+    const { facts } = probing(runAt(engine.port), 'steady');
+    expect(await until('a fact', () => facts[0])).toMatchObject({ type: 'health.passed', outcome: 'busy' });
+  });
+
+  it.each([
+    ['its work loop stands', 'timeout', (state: ReturnType<typeof llama>['state']) => Object.assign(state, { slotsHang: true })],
+    ['it answers 500', 'error', (state: ReturnType<typeof llama>['state']) => Object.assign(state, { health: 500 })],
+    ['it loads again', 'error', (state: ReturnType<typeof llama>['state']) => Object.assign(state, { loading: true })],
+  ])('fails when %s: %s at every probe, and two passes bring it back', async (_what, outcome, spoil) => {
+    const { state, listener } = llama();
+    const engine = await httpEngine(listener);
+    const { said } = probing(runAt(engine.port), 'steady');
+    await until('samples', () => said('engine.sampled').length >= 3);
+    const good = { ...state };
+    spoil(state);
+    await until('failures', () => said('health.failed').length >= 2);
+    expect(said('health.failed')[0]).toMatchObject({
+      outcome,
+      cause: { code: 'health_failed', message: expect.stringMatching(/expected .* found /) },
+    });
+    Object.assign(state, good);
+    await until('passes', () => said('health.passed').length === 4);
+    expect(engine.mostSockets()).toBe(1);
+  });
+
+  it('fails as refused when nobody listens, and as timeout when it takes connections only', async () => {
+    const gone = probing(runAt(await freePort()), 'steady');
+    expect(await until('a fact', () => gone.facts[0])).toMatchObject({ type: 'health.failed', outcome: 'refused' });
+    const silent = await tcpEngine(() => undefined);
+    const { facts } = probing(runAt(silent.port), 'steady');
+    expect(await until('a fact', () => facts[0])).toMatchObject({
+      type: 'health.failed',
+      outcome: 'timeout',
+      cause: { message: expect.stringContaining('health.timeout_ms') },
+    });
+  });
+
+  it('of somebody else passes with its slots hidden', async () => {
+    const engine = await httpEngine((request, response) => response.writeHead(request.url === '/health' ? 200 : 501).end('{}'));
+    const { facts } = probing({ ...runAt(engine.port), bootId: '' }, 'steady', { listenerOwner: async () => 'foreign' });
+    expect(await until('a fact', () => facts[0])).toMatchObject({
+      type: 'health.passed',
+      load: { slotsTotal: null, slotsFree: null, inFlight: null },
+    });
+  });
+});
+
+describe('An engine that empties', () => {
+  it('has its first reading said at once whatever it is, queue included, then every change', async () => {
+    const { state, listener } = llama();
+    const engine = await httpEngine(listener);
+    const { said, pace } = probing(runAt(engine.port, { health: { ...health, interval_ms: 60_000 } }), 'steady');
+    await until('the first pass', () => said('health.passed').length === 1);
+    state.deferred = 1;
+    pace('emptying');
+    await until('the first reading', () => said('engine.loadChanged').length === 1);
+    state.deferred = 0;
+    await until('an empty engine', () => said('engine.loadChanged').length === 2);
+    pace('emptying');
+    await until('it again, asked anew', () => said('engine.loadChanged').length === 3);
+    expect(said('engine.loadChanged').map((fact) => fact.type === 'engine.loadChanged' && fact.load.inFlight)).toEqual([1, 0, 0]);
+  });
+
+  it('is asked anew at once, also while a probe hangs', async () => {
+    const { state, listener } = llama();
+    state.slotsHang = true;
+    const engine = await httpEngine(listener);
+    const { said, pace } = probing(runAt(engine.port, { health: { ...health, progress_timeout_ms: 60_000 } }), 'steady');
+    await until('a hanging probe', () => state.asked.includes('/slots'));
+    state.slotsHang = false;
+    pace('emptying');
+    await until('the reading', () => said('engine.loadChanged').length === 1);
+    expect(said('health.failed')).toEqual([]);
+  });
+});
+
+it('Stopping the probe ends its requests and says no more', async () => {
+  const { state, listener } = llama();
+  const engine = await httpEngine(listener);
+  const { facts, stop } = probing(runAt(engine.port), 'steady');
+  await until('facts', () => facts.length > 2);
+  stop();
+  const [said, asked] = [facts.length, state.asked.length];
+  const { said: other } = probing(runAt((await httpEngine(llama().listener)).port), 'steady');
+  await until('another engine to be probed', () => other('engine.sampled').length > 3);
+  expect(facts).toHaveLength(said);
+  expect(state.asked.length).toBeLessThanOrEqual(asked + 1);
+});
+
+const engines: readonly (readonly [string, () => Promise<string | null>, Readonly<Record<string, string>>])[] = [
+  ['real llama-server', async () => realEngine, {}],
+  ['stub', async () => writeStubExecutable(await temporaryDir()), { STUB_LOAD_MS: '50', STUB_TOKENS_PER_SECOND: '20' }],
+];
+
+describe.skipIf(tinyModel === null).each(engines)('The %s', (name, executable, env) => {
+  it.skipIf(name !== 'stub' && realEngine === null)('loads silently, passes, is seen working and is seen empty', async () => {
+    const engine = await startEngine((await executable()) ?? '', tinyModel ?? '', { slots: 2, ctx: 2048, env, health });
+    const { said, facts, pace } = probing(engine.run, 'loading');
+    await until('the first pass', () => facts[0], 10_000);
+    expect(facts[0]).toMatchObject({ type: 'health.passed', load: { slotsTotal: 2, slotsFree: 2, inFlight: 0 } });
+    pace('steady');
+    const left = new AbortController();
+    const work = [1, 2, 3].map(() =>
+      fetch(`${engine.run.endpoint}/completion`, {
+        method: 'POST',
+        body: JSON.stringify({ prompt: 'a', n_predict: 100_000, ignore_eos: true, stream: true }),
+        signal: left.signal,
+      }).then((response) => response.text()),
+    );
+    const ended = Promise.allSettled(work);
+    await until('both slots at work', () =>
+      facts.some((fact) => (fact.type === 'engine.loadChanged' || fact.type === 'health.passed') && fact.load.slotsFree === 0),
+    );
+    pace('emptying');
+    left.abort();
+    await ended;
+    await until('an empty engine', () => facts.findLast((fact) => fact.type === 'engine.loadChanged')?.load.inFlight === 0, 10_000);
+    expect(said('health.failed')).toEqual([]);
+  });
+});
