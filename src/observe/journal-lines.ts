@@ -67,9 +67,26 @@ export const outcomeOf = ({ before, snapshot, failed }: Observation): string | n
 
 /** Eight hex digits over the context without its samples and secrets. For comparing, not for security. */
 export const contextDigest = (context: MachineState['context']): string => {
-  const { samples: _, ...rest } = typeof context === 'object' && context !== null ? { samples: null, ...context } : { samples: null };
-  return fnv1a(JSON.stringify(sanitise(rest)));
+  if (typeof context !== 'object' || context === null) return partDigest(context);
+  const parts = Object.entries(context).filter(([key, value]) => key !== 'samples' && value !== undefined);
+  return fnv1a(
+    parts
+      .map(([key, value]) => `${key}:${typeof value === 'object' && value !== null ? cachedDigest(value) : partDigest({ [key]: value })}`)
+      .sort()
+      .join(),
+  );
 };
+
+/** Parts of a context are replaced, never changed: most are the same object as at the event before. */
+const digests = new WeakMap<object, string>();
+
+const cachedDigest = (value: object): string => {
+  const digest = digests.get(value) ?? partDigest(value);
+  digests.set(value, digest);
+  return digest;
+};
+
+const partDigest = (value: unknown): string => fnv1a(JSON.stringify(sanitise(value)) ?? '');
 
 const fnv1a = (text: string): string => {
   let hash = 0x811c9dc5;

@@ -20,8 +20,8 @@ export const faithful: SanitiseLimits = { depth: 48, text: Number.POSITIVE_INFIN
 export const redacted = '[redacted]';
 
 const secretKey = /token|key|secret|password|authorization/i;
-/** A path to a secret is no secret. */
-const secretPath = /_file$|File$/;
+/** A path to a secret is no secret: `api_key_file`, `LLORCH_API_TOKEN_FILE`. */
+const secretPath = /_file$|File$/i;
 const secretFlag = /^--?[\w-]*(?:key|token|secret|password)$/i;
 const secretAssignment = /^(--?[\w-]*(?:key|token|secret|password)=).+$/is;
 const bearer = /\b(bearer)\s+(?!\[redacted\])[^\s"',;]+/gi;

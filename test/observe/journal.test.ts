@@ -289,11 +289,11 @@ describe('following', () => {
   });
 });
 
-it('a line costs less than 200 microseconds on an idle machine', () => {
+it('a line costs a small part of a millisecond', () => {
   const journal = begin();
   const rounds = 2_000;
   const seen = change('pool-0', 'ready', 'ready', { event: { type: 'engine.loadChanged', load: { slotsFree: 1 } } });
   const start = performance.now();
   for (let index = 0; index < rounds; index += 1) journal.observe(seen);
-  expect(((performance.now() - start) * 1000) / rounds).toBeLessThan(200);
+  expect(((performance.now() - start) * 1000) / rounds).toBeLessThan(100);
 });
