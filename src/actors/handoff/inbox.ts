@@ -78,6 +78,7 @@ export const makeInbox = ({ runtimeDir, autoDelete, rules }: InboxOptions, send:
     send({ type: 'handoff.rejected', file: name, message: moved === null ? reason : `${reason}; it could not be set aside: ${moved}`, ...stamp() });
   };
 
+  /** The content last said is what is deleted: an older settlement finds a newer content that its pool was told of as well. */
   const consume = async (name: string): Promise<void> => {
     const identity = known.get(name)?.identity;
     if (!autoDelete || identity === undefined) return;

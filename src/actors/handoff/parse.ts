@@ -18,10 +18,10 @@ export type Parsed =
 const whole = (least: number, most: number) =>
   v.pipe(
     v.number(),
-    v.safeInteger(),
-    v.minValue(least),
-    v.maxValue(most),
-    v.check((value) => !Object.is(value, -0), 'Expected an integer but received -0'),
+    v.check(
+      (value) => Number.isSafeInteger(value) && value >= least && value <= most && !Object.is(value, -0),
+      (issue) => `Expected an integer from ${least} to ${most} but received ${issue.received}`,
+    ),
   );
 const text = (most: number) => v.pipe(v.string(), v.minLength(1), v.maxLength(most));
 const id = v.pipe(v.string(), v.regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'Expected lower-case letters, digits and inner dashes, at most 63'));
