@@ -101,3 +101,32 @@ export interface MetricsPort {
   render(): Promise<string>;
   readonly contentType: string;
 }
+
+/** One mistake in a pool declaration: which key, what was found there, what was expected. */
+export interface SpecMistake {
+  readonly key: string;
+  readonly value: unknown;
+  readonly expected: string;
+}
+
+/** From config: a pool declaration as it came over the wire, checked and with every default filled in. */
+export type ParsePoolSpec = (
+  value: unknown,
+) => { readonly ok: true; readonly spec: PoolSpec } | { readonly ok: false; readonly mistakes: readonly SpecMistake[] };
+
+/** Who may ask. */
+export interface AuthOptions {
+  /** Read at each request, so that it can rotate; null: none is set. */
+  token(): string | null;
+  readonly bind: { readonly host: string; readonly port: number; readonly loopback: boolean };
+  /** Host names that clients use for this machine besides localhost, the bind address and the node's own. */
+  readonly allowedHosts: readonly string[];
+}
+
+/** A pino logger fits. */
+export interface HttpLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

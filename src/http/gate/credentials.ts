@@ -1,0 +1,61 @@
+/**
+ * Whether a request may pass, by its bearer token. Says nothing about hosts, origins or paths.
+ *
+ * Both tokens are hashed before they are compared in constant time, so neither content nor length shows in the time it takes.
+ */
+import { hash, timingSafeEqual } from 'node:crypto';
+import { Problem } from '../problems.ts';
+import { createFailureLimiter } from './failure-limiter.ts';
+
+export interface CredentialsOptions {
+  token(): string | null;
+  readonly loopback: boolean;
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+}
+
+/** Null: pass. */
+export type CheckCredentials = (authorization: string | undefined, peer: string) => Problem | null;
+
+const longestHeader = 8192;
+
+export const createCredentialsCheck = ({ token, loopback, now }: CredentialsOptions): CheckCredentials => {
+  const limiter = createFailureLimiter(now);
+  let wanted: { readonly token: string; readonly digest: Buffer } | null = null;
+  const expected = (): Buffer | null => {
+    const current = token();
+    if (current === null) return null;
+    if (wanted?.token !== current) wanted = { token: current, digest: digestOf(current) };
+    return wanted.digest;
+  };
+  // A token that was there once and is gone (a file that cannot be read at the moment) does not open the door.
+  let guarded = expected() !== null;
+  return (authorization, peer) => {
+    const digest = expected();
+    if (digest === null) return !guarded && loopback ? null : unauthorized('no token is set at the moment; set LLORCH_API_TOKEN or its file');
+    guarded = true;
+    if (authorization === undefined) return unauthorized('expected the header Authorization: Bearer <token>, found none');
+    const shutOut = limiter.shutOutFor(peer);
+    if (shutOut > 0) return tooMany(shutOut);
+    const given = authorization.length > longestHeader ? undefined : /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+    if (given !== undefined && timingSafeEqual(digestOf(given), digest)) {
+      limiter.succeeded(peer);
+      return null;
+    }
+    const wait = limiter.failed(peer);
+    if (wait > 0) return tooMany(wait);
+    return unauthorized(
+      given === undefined ? 'expected the header Authorization: Bearer <token>, found another scheme' : 'this token is not the one that is set here',
+    );
+  };
+};
+
+const digestOf = (token: string): Buffer => hash('sha256', token, 'buffer');
+
+const unauthorized = (message: string): Problem =>
+  new Problem('UNAUTHORIZED', message, { headers: { 'WWW-Authenticate': 'Bearer realm="pool-managerd"' } });
+
+const tooMany = (retryAfterMs: number): Problem =>
+  new Problem('TOO_MANY_REQUESTS', 'too many wrong tokens from this address in one minute; wait, then use the right one', {
+    retryAfterMs: Math.ceil(retryAfterMs),
+  });

@@ -1,0 +1,87 @@
+/**
+ * What every request passes before it reaches a route, in this order: target, Host, Origin, credentials, declared length.
+ * Afterwards its access line is written.
+ *
+ * One function in front of the router instead of a chain of middleware: routes that answer at once stay synchronous, and
+ * every header is known when the response is made.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Exchange } from '../env.ts';
+import { longestBody } from '../limits.ts';
+import type { HttpLogger } from '../ports.ts';
+import { answerProblem, Problem, shown, tooLarge } from '../problems.ts';
+import { correlationIdOf } from './correlation.ts';
+import type { CheckCredentials } from './credentials.ts';
+import type { HostRules } from './hosts.ts';
+
+export interface GateOptions {
+  readonly hosts: HostRules;
+  readonly credentials: CheckCredentials;
+  /** Paths that need no token. */
+  readonly isPublic: (path: string) => boolean;
+  readonly route: (request: Request, exchange: Exchange) => Response | Promise<Response>;
+  readonly logger: HttpLogger | null;
+}
+
+export type Fetch = (
+  request: Request,
+  bindings: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
+) => Response | Promise<Response>;
+
+export const createGate = (options: GateOptions): Fetch => {
+  const { route, logger } = options;
+  return (request, { incoming, outgoing }) => {
+    const correlationId = correlationIdOf(incoming.headers['x-correlation-id']);
+    const exchange = { incoming, outgoing, correlationId };
+    const began = logger === null ? 0 : performance.now();
+    const problem = refuse(options, incoming);
+    const response = problem === null ? route(request, exchange) : answerProblem(exchange, problem);
+    if (logger === null) return response;
+    if (!(response instanceof Promise)) return logged(logger, exchange, began, response);
+    return response.then((settled) => logged(logger, exchange, began, settled));
+  };
+};
+
+const refuse = ({ hosts, credentials, isPublic }: GateOptions, { url = '', headers, socket }: IncomingMessage): Problem | null => {
+  if (!url.startsWith('/')) return new Problem('INVALID_PARAMS', 'expected a path as the request target, found something else');
+  const { host, origin } = headers;
+  if (host === undefined || !hosts.accepts(host)) return misdirected(host);
+  if (origin !== undefined && !hosts.acceptsOrigin(origin, host)) {
+    return new Problem('FORBIDDEN_ORIGIN', `pages of ${shown(origin)} may not use this API; only its own dashboard may`);
+  }
+  if (!isPublic(pathOf(url))) {
+    const refused = credentials(headers.authorization, socket.remoteAddress ?? 'unknown');
+    if (refused !== null) return refused;
+  }
+  const declared = headers['content-length'];
+  return declared !== undefined && Number(declared) > longestBody ? tooLarge(longestBody) : null;
+};
+
+const pathOf = (url: string): string => {
+  const query = url.indexOf('?');
+  return query === -1 ? url : url.slice(0, query);
+};
+
+const misdirected = (host: string | undefined): Problem =>
+  new Problem(
+    'MISDIRECTED',
+    `this daemon does not answer for the host ${host === undefined ? '(none given)' : shown(host)}; add it to POOL_MANAGERD_ALLOWED_HOSTS if it is this machine`,
+  );
+
+/** Refusals by us are told as warnings, orders as news, reads only to the curious. The query stays out: it may hold anything. */
+const logged = (logger: HttpLogger, { incoming, correlationId }: Exchange, began: number, response: Response): Response => {
+  const { status } = response;
+  const { method = '', url = '' } = incoming;
+  const fields = {
+    correlation_id: correlationId,
+    method,
+    path: shown(pathOf(url)),
+    status,
+    duration_ms: Math.round((performance.now() - began) * 1000) / 1000,
+    peer: incoming.socket.remoteAddress ?? null,
+  };
+  if (status === 401 || status === 403 || status === 421 || status === 429) logger.warn(fields, 'request refused');
+  else if (method === 'GET' || method === 'HEAD') logger.debug(fields, 'request answered');
+  else logger.info(fields, 'request answered');
+  return response;
+};

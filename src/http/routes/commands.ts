@@ -1,0 +1,36 @@
+/** Orders for one pool: desired state, accepted with 202 and never waited for. */
+import { Hono } from 'hono';
+import { answer } from '../answers.ts';
+import { optionalJsonBody } from '../body.ts';
+import type { AppEnv } from '../env.ts';
+import { poolIdOf } from '../pool-id.ts';
+import type { NodePort } from '../ports.ts';
+import { Problem } from '../problems.ts';
+import { accepted } from '../refusals.ts';
+import { drainBody, emptyBody, reloadBody } from '../schemas/requests.ts';
+
+export const commandRoutes = ({ node }: { readonly node: NodePort }) =>
+  new Hono<AppEnv>()
+    .post('/v2/pools/:id/preload', optionalJsonBody(emptyBody), (c) => {
+      const id = poolIdOf(c.req.param('id'));
+      return answer(c.env, accepted(id, node.preload(id)).status, 202);
+    })
+    .post('/v2/pools/:id/drain', optionalJsonBody(drainBody), (c) => {
+      const id = poolIdOf(c.req.param('id'));
+      return answer(c.env, accepted(id, node.drain(id, c.req.valid('json').deadline_ms ?? null)).status, 202);
+    })
+    .post('/v2/pools/:id/resume', optionalJsonBody(emptyBody), (c) => {
+      const id = poolIdOf(c.req.param('id'));
+      return answer(c.env, accepted(id, node.resume(id)).status, 202);
+    })
+    .post('/v2/pools/:id/reload', optionalJsonBody(reloadBody), (c) => {
+      const id = poolIdOf(c.req.param('id'));
+      const { status, operationId } = accepted(id, node.reload(id, changesOf(c.req.valid('json'))));
+      return answer(c.env, { ...status, operation_id: operationId }, 202);
+    });
+
+const changesOf = ({ new_model_ref, ...fields }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+  if (new_model_ref === undefined) return fields;
+  if ('model' in fields) throw new Problem('INVALID_PARAMS', 'expected model or new_model_ref, found both; they mean the same');
+  return { ...fields, model: new_model_ref };
+};

@@ -1,0 +1,37 @@
+/** What pools are, and how they come and go. Answers with views; waits for nothing but a declaration to be on disk. */
+import { Hono } from 'hono';
+import { answer } from '../answers.ts';
+import { jsonBody, optionalJsonBody } from '../body.ts';
+import type { AppEnv } from '../env.ts';
+import { invalidSpec } from '../invalid-params.ts';
+import { poolIdOf, statusOfPool } from '../pool-id.ts';
+import type { NodePort, ParsePoolSpec } from '../ports.ts';
+import { accepted } from '../refusals.ts';
+import { declarationBody, ignoredBody } from '../schemas/requests.ts';
+
+export interface PoolRoutesOptions {
+  readonly node: NodePort;
+  readonly parsePoolSpec: ParsePoolSpec;
+}
+
+export const poolRoutes = ({ node, parsePoolSpec }: PoolRoutesOptions) =>
+  new Hono<AppEnv>()
+    .get('/v2/pools', (c) => {
+      const pools = node.pools();
+      return answer(c.env, { node_id: node.node().node_id, pools, count: pools.length });
+    })
+    .get('/v2/pools/:id/status', (c) => answer(c.env, statusOfPool(node, c.req.param('id'))))
+    // The spellings of the older orchestratord client.
+    .post('/v2/pools/:id/status', optionalJsonBody(ignoredBody), (c) => answer(c.env, statusOfPool(node, c.req.param('id'))))
+    .post('/pools/:id/status', optionalJsonBody(ignoredBody), (c) => answer(c.env, statusOfPool(node, c.req.param('id'))))
+    .post('/v2/pools', jsonBody(declarationBody), async (c) => {
+      const parsed = parsePoolSpec(c.req.valid('json'));
+      if (!parsed.ok) throw invalidSpec(parsed.mistakes);
+      const { id } = parsed.spec;
+      const { status } = accepted(id, await node.declare(parsed.spec), 'POOL_EXISTS');
+      return answer(c.env, status, 201, { Location: `/v2/pools/${id}/status` });
+    })
+    .delete('/v2/pools/:id', async (c) => {
+      const id = poolIdOf(c.req.param('id'));
+      return answer(c.env, accepted(id, await node.remove(id)).status, 202);
+    });

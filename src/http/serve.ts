@@ -1,0 +1,93 @@
+/**
+ * Listens, and hands what arrives to an app. The limits hold off clients that are slow, long or many.
+ *
+ * Listens on an address or on a socket that was inherited (systemd). Decides nothing about requests.
+ */
+import { randomUUID } from 'node:crypto';
+import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener, type Http2Bindings, type HttpBindings, RequestError } from '@hono/node-server';
+import type { Served } from './app.ts';
+import { serverLimits } from './limits.ts';
+import { answerProblem, internalProblem, Problem } from './problems.ts';
+import { refuseBroken } from './server/refuse-broken.ts';
+
+export type ListenOn = { readonly host: string; readonly port: number } | { readonly fd: number };
+
+export type ServerLimits = { readonly [Key in keyof typeof serverLimits]: number };
+
+export interface Listening {
+  readonly host: string;
+  readonly port: number;
+  readonly server: Server;
+  /** No new connections, streams end, answers under way have `graceMs` to finish. Twice is once. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Resolves when it listens; rejects with what to do when it cannot. `limits`: other numbers for tests. */
+export const serve = async (app: Served, on: ListenOn, limits: ServerLimits = serverLimits): Promise<Listening> => {
+  const { maxConnections, ...options } = limits;
+  const server = createServer(options, requestListener(app));
+  server.maxConnections = maxConnections;
+  // An expectation that we do not know is none.
+  server.on('checkExpectation', (incoming, outgoing) => server.emit('request', incoming, outgoing));
+  refuseBroken(server, app.logger);
+  const { address, port } = await listen(server, on);
+  let closing: Promise<void> | null = null;
+  return {
+    host: address,
+    port,
+    server,
+    close: (graceMs = 2000) => {
+      closing ??= close(server, app, graceMs);
+      return closing;
+    },
+  };
+};
+
+const requestListener = (app: Served) =>
+  getRequestListener((request, bindings) => app.fetch(request, http1(bindings)), {
+    // HTTP/1.0 knows no Host; the gate refuses that, the adapter need not.
+    hostname: 'localhost',
+    errorHandler: (thrown) => {
+      const correlationId = randomUUID();
+      if (thrown instanceof RequestError) {
+        return answerProblem({ correlationId }, new Problem('INVALID_PARAMS', `expected a valid Host and path: ${thrown.message}`));
+      }
+      app.logger?.error({ correlation_id: correlationId, err: thrown }, 'request failed');
+      return answerProblem({ correlationId }, internalProblem(correlationId));
+    },
+  });
+
+/** The adapter's types allow HTTP/2; the server above speaks none. */
+const http1 = ({ incoming, outgoing }: HttpBindings | Http2Bindings): HttpBindings => {
+  if (incoming instanceof IncomingMessage && outgoing instanceof ServerResponse) return { incoming, outgoing };
+  throw new Error('expected an HTTP/1.1 request from an HTTP/1.1 server');
+};
+
+const listen = (server: Server, on: ListenOn): Promise<AddressInfo> =>
+  new Promise((resolve, reject) => {
+    const refused = (error: NodeJS.ErrnoException): void => reject(new Error(cannotListen(on, error), { cause: error }));
+    server.once('error', refused);
+    server.listen(on, () => {
+      server.off('error', refused);
+      const address = server.address();
+      if (address !== null && typeof address === 'object') resolve(address);
+      else reject(new Error(`expected to listen on a TCP port, found ${address ?? 'nothing'}; pass a TCP socket`));
+    });
+  });
+
+const cannotListen = (on: ListenOn, error: NodeJS.ErrnoException): string => {
+  const where = 'fd' in on ? `the inherited socket ${on.fd}` : `${on.host}:${on.port}`;
+  if (error.code === 'EADDRINUSE') return `cannot listen on ${where}: another process does; stop it or set another address and port`;
+  return `cannot listen on ${where}: ${error.message}`;
+};
+
+const close = async (server: Server, app: Served, graceMs: number): Promise<void> => {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  app.endStreams();
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(timer);
+};
