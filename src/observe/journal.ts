@@ -4,13 +4,13 @@
  * `<state>/journal/events.jsonl` is a ring of two files, `transitions.jsonl` of several. One sequence for both, going on over
  * restarts. A line is written before the observer returns. Reading never waits for writing and never throws for damage.
  */
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JournalPort, TransitionRecord } from '../http/ports.ts';
 import { rfc3339 } from '../machines/policies/describe.ts';
-import { checkpointLine, eventLine, outcomeOf, readTransition, transitionRecord } from './journal-lines.ts';
+import { isAfter, lastSeqOf, recall, scan } from './journal-disk.ts';
+import { checkpointLine, eventLine, outcomeOf, transitionRecord } from './journal-lines.ts';
 import type { Observation, Observer } from './observe.ts';
-import { parseLine, tailLines, textLines } from './read-lines.ts';
 import { openSegments, segmentFiles } from './segments.ts';
 
 export interface JournalOptions {
@@ -68,7 +68,7 @@ export const openJournal = (options: JournalOptions): Journal => {
     head: () => [opening(), ...[...latest.values()].map((seen) => checkpointLine(nextSeq(), seen))],
   });
 
-  const memory = recall(transitions.files());
+  const memory = recall(transitions.files(), remembered);
   let lastSeq = Math.max(memory.records.at(-1)?.seq ?? 0, ...segmentFiles(directory, 'events', eventFiles).map(lastSeqOf));
   const nextSeq = (): number => {
     lastSeq += 1;
@@ -176,69 +176,3 @@ export const openJournal = (options: JournalOptions): Journal => {
     },
   };
 };
-
-interface Memory {
-  readonly records: TransitionRecord[];
-  /** Nothing older is on disk. */
-  whole: boolean;
-}
-
-const recall = (files: readonly string[]): Memory => {
-  const records: TransitionRecord[] = [];
-  let whole = true;
-  for (const file of files) {
-    if (records.length >= remembered) return { records: records.slice(-remembered), whole: false };
-    const tail = tailLines(file, 2 * mebibyte);
-    records.unshift(...tail.lines.map((line) => readTransition(parseLine(line))).filter((record) => record !== null));
-    whole &&= tail.whole;
-    if (!tail.whole) break;
-  }
-  return { records: records.slice(-remembered), whole: whole && records.length <= remembered };
-};
-
-/** The last line may be longer than the first look; a file without any number in it has none. */
-const lastSeqOf = (file: string): number => {
-  for (let bytes = mebibyte; ; bytes *= 8) {
-    const { lines, whole } = tailLines(file, bytes);
-    const last = lines.reduce((highest, line) => Math.max(highest, seqOf(line) ?? 0), 0);
-    if (last > 0 || whole) return last;
-  }
-};
-
-/**
- * The newest `limit` records that match, oldest first. All files are opened at once, before anything can be put aside; a
- * newer file that has enough saves reading the older ones.
- */
-const scan = async (
-  files: readonly string[],
-  limit: number,
-  mayMatch: (line: string) => boolean,
-  matches: (record: TransitionRecord) => boolean = () => true,
-): Promise<TransitionRecord[]> => {
-  const found: TransitionRecord[] = [];
-  const open = files.map((file) => openSync(file, 'r'));
-  try {
-    for (let fd = open.shift(); fd !== undefined; fd = open.shift()) {
-      const here: TransitionRecord[] = [];
-      for await (const line of textLines(fd)) {
-        if (!mayMatch(line)) continue;
-        const record = readTransition(parseLine(line));
-        if (record === null || !matches(record)) continue;
-        here.push(record);
-        if (here.length > limit) here.shift();
-      }
-      found.unshift(...here);
-      if (found.length >= limit) break;
-    }
-  } finally {
-    open.forEach(closeSync);
-  }
-  return found.slice(-limit);
-};
-
-const seqOf = (line: string): number | null => {
-  const digits = /^\{"seq":(\d+)/.exec(line)?.[1];
-  return digits === undefined ? null : Number(digits);
-};
-
-const isAfter = (line: string, cursor: number): boolean => (seqOf(line) ?? 0) > cursor;

@@ -1,10 +1,10 @@
 /**
  * The daemon's own log: JSON Lines with level labels, RFC 3339 times, a `target` that names the part, and no secrets.
  *
- * Decides the shape of a line, not what is worth one. Lines are buffered for as long as the reader of stdout does not
- * read, up to 1 MiB; beyond that they are dropped, so that a stuck reader never stops the daemon.
+ * Decides the shape of a line, not what is worth one and not how it gets out (`log-output.ts`).
  */
 import pino, { type DestinationStream, type Logger as PinoLogger } from 'pino';
+import { createLogOutput } from './log-output.ts';
 import { sanitise, sanitiseText } from './sanitise.ts';
 
 export type Logger = PinoLogger;
@@ -16,8 +16,6 @@ export interface LoggerOptions {
   /** Default: stdout. */
   readonly destination?: DestinationStream;
 }
-
-const maxBuffered = 1024 * 1024;
 
 export const createLogger = ({ level, nodeId, destination }: LoggerOptions): Logger =>
   pino(
@@ -39,7 +37,7 @@ export const createLogger = ({ level, nodeId, destination }: LoggerOptions): Log
         },
       },
     },
-    destination ?? pino.destination({ dest: 1, sync: false, maxLength: maxBuffered }),
+    destination ?? createLogOutput(),
   );
 
 /** A logger for one part of the daemon: `forPart(log, 'registry')` writes `"target":"pool_managerd::registry"`. */
