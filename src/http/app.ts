@@ -51,6 +51,7 @@ export const createApp = (deps: AppDeps) => {
   const open = new Set(publicPaths);
   return {
     routes,
+    streams,
     /** The OpenAPI document. */
     document: () => writeDocument(routes, node.version),
     /** Serves `path` without a token too. */

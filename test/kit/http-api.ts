@@ -115,7 +115,7 @@ export const readEvents = async (api: HttpApi, path: string, headers: Record<str
       const blocks = raw.split('\n\n');
       raw = blocks.pop() ?? '';
       for (const block of blocks) {
-        const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? null;
+        const field = (name: string) => new RegExp(`^${name}: ([^\\n]*)$`, 'm').exec(block)?.[1] ?? null;
         const data = field('data');
         if (data !== null) events.push({ id: field('id'), event: field('event'), data: JSON.parse(data) });
         else if (block.startsWith(':')) events.push({ id: null, event: 'comment', data: block });

@@ -27,9 +27,11 @@ const refusals = (...codes: readonly ProblemCode[]): Record<string, Response> =>
   return Object.fromEntries(Object.entries(byStatus).map(([status, same = []]) => [status, json(same.join(' or '), problemSchema)]));
 };
 
-const atTheGate = refusals('INVALID_PARAMS', 'UNAUTHORIZED', 'FORBIDDEN_ORIGIN', 'MISDIRECTED', 'TOO_MANY_REQUESTS', 'INTERNAL');
-const openGate = refusals('INVALID_PARAMS', 'FORBIDDEN_ORIGIN', 'MISDIRECTED', 'INTERNAL');
-const withBody = refusals('PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
+const atTheGate = refusals('INVALID_PARAMS', 'UNAUTHORIZED', 'FORBIDDEN_ORIGIN', 'PAYLOAD_TOO_LARGE', 'MISDIRECTED', 'TOO_MANY_REQUESTS', 'INTERNAL');
+const openGate = refusals('INVALID_PARAMS', 'FORBIDDEN_ORIGIN', 'PAYLOAD_TOO_LARGE', 'MISDIRECTED', 'INTERNAL');
+const withBody = refusals('UNSUPPORTED_MEDIA_TYPE');
+/** At the end of the daemon no stream is opened any more. */
+const ending = refusals('POOL_UNAVAILABLE');
 const invalidSpec = {
   '422': json('INVALID_PARAMS: well formed, and still no valid spec; details.mistakes has one line for each mistake', problemSchema),
 };
@@ -144,6 +146,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     'What the engine wrote; with follow=true a stream of it',
     {
       ...refusals('POOL_NOT_FOUND', 'NOT_FOUND'),
+      ...ending,
       '200': {
         description: 'Lines; as a stream events `line` whose ids are byte offsets, and `lagged` where the reader was too slow',
         content: { 'application/json': { schema: resolver(logsSchema) }, 'text/event-stream': { schema: { type: 'string' } } },
@@ -155,7 +158,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     'history',
     'followEvents',
     'A stream of every transition on the node',
-    { '200': text('Events `transition`, ids are journal numbers, and `lagged` where the reader was too slow', 'text/event-stream') },
+    { ...ending, '200': text('Events `transition`, ids are journal numbers, and `lagged` where the reader was too slow', 'text/event-stream') },
     { parameters: lastEventId },
   ),
   'GET /v2/gpus': operation('node', 'listGpus', 'GPUs with their health and what is promised to pools', { '200': json('GPUs', gpusSchema) }),
