@@ -12,6 +12,7 @@ import { createHostRules } from './gate/hosts.ts';
 import { describeRoutes, writeDocument } from './openapi/document.ts';
 import { failed, nothingHere } from './otherwise.ts';
 import type { AuthOptions, HttpLogger, JournalPort, LogsPort, MetricsPort, NodePort, ParsePoolSpec } from './ports.ts';
+import { createRouter } from './router.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { descriptionRoutes } from './routes/description.ts';
 import { historyRoutes } from './routes/history.ts';
@@ -99,7 +100,7 @@ export const createMetricsApp = (deps: {
 };
 
 const createRoutes = (deps: AppDeps & { readonly streams: Streams }) => {
-  const routes = new Hono<AppEnv>()
+  const routes = new Hono<AppEnv>({ router: createRouter() })
     .route('/', vitalRoutes(deps))
     .route('/', metricsRoutes(deps))
     .route('/', poolRoutes(deps))

@@ -125,6 +125,8 @@ export interface AuthOptions {
 
 /** A pino logger fits. */
 export interface HttpLogger {
+  /** Without it every level counts as enabled. */
+  isLevelEnabled?(level: string): boolean;
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

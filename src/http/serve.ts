@@ -27,11 +27,16 @@ export interface Listening {
 /** Resolves when it listens; rejects with what to do when it cannot. `limits`: other numbers for tests. */
 export const serve = async (app: Served, on: ListenOn, limits: ServerLimits = serverLimits): Promise<Listening> => {
   const { maxConnections, ...options } = limits;
-  const server = createServer(options, requestListener(app));
+  const answers = new WeakMap<object, ServerResponse>();
+  const listener = requestListener(app);
+  const server = createServer(options, (incoming, outgoing) => {
+    answers.set(incoming.socket, outgoing);
+    return listener(incoming, outgoing);
+  });
   server.maxConnections = maxConnections;
   // An expectation that we do not know is none.
   server.on('checkExpectation', (incoming, outgoing) => server.emit('request', incoming, outgoing));
-  refuseBroken(server, app.logger);
+  refuseBroken(server, answers, app.logger);
   const { address, port } = await listen(server, on);
   let closing: Promise<void> | null = null;
   return {

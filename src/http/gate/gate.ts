@@ -33,7 +33,7 @@ export const createGate = (options: GateOptions): Fetch => {
   return (request, { incoming, outgoing }) => {
     const correlationId = correlationIdOf(incoming.headers['x-correlation-id']);
     const exchange = { incoming, outgoing, correlationId };
-    const began = logger === null ? 0 : performance.now();
+    const began = performance.now();
     const problem = refuse(options, incoming);
     const response = problem === null ? route(request, exchange) : answerProblem(exchange, problem);
     if (logger === null) return response;
@@ -72,6 +72,8 @@ const misdirected = (host: string | undefined): Problem =>
 const logged = (logger: HttpLogger, { incoming, correlationId }: Exchange, began: number, response: Response): Response => {
   const { status } = response;
   const { method = '', url = '' } = incoming;
+  const level = levelOf(method, status);
+  if (logger.isLevelEnabled?.(level) === false) return response;
   const fields = {
     correlation_id: correlationId,
     method,
@@ -80,8 +82,11 @@ const logged = (logger: HttpLogger, { incoming, correlationId }: Exchange, began
     duration_ms: Math.round((performance.now() - began) * 1000) / 1000,
     peer: incoming.socket.remoteAddress ?? null,
   };
-  if (status === 401 || status === 403 || status === 421 || status === 429) logger.warn(fields, 'request refused');
-  else if (method === 'GET' || method === 'HEAD') logger.debug(fields, 'request answered');
-  else logger.info(fields, 'request answered');
+  logger[level](fields, level === 'warn' ? 'request refused' : 'request answered');
   return response;
+};
+
+const levelOf = (method: string, status: number): 'debug' | 'info' | 'warn' => {
+  if (status === 401 || status === 403 || status === 421 || status === 429) return 'warn';
+  return method === 'GET' || method === 'HEAD' ? 'debug' : 'info';
 };

@@ -15,9 +15,10 @@ interface Refusal {
   readonly problem: Problem;
 }
 
-export const refuseBroken = (server: Server, logger: HttpLogger | null): void => {
-  const answers = new WeakMap<object, ServerResponse>();
-  server.on('request', (incoming, outgoing) => answers.set(incoming.socket, outgoing));
+/** The answer that a connection is at, or was at last. */
+export type CurrentAnswers = Pick<WeakMap<object, ServerResponse>, 'get'>;
+
+export const refuseBroken = (server: Server, answers: CurrentAnswers, logger: HttpLogger | null): void => {
   server.on('clientError', (error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }, socket) => {
     const current = answers.get(socket);
     const inAnswer = current?.headersSent === true && !current.writableFinished;
