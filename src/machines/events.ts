@@ -25,7 +25,7 @@ export type PoolCommand = Stamp &
     | { readonly type: 'pool.start' }
     | { readonly type: 'pool.drain'; readonly deadlineMs: number | null }
     | { readonly type: 'pool.resume' }
-    | { readonly type: 'pool.reload'; readonly spec: PoolSpec; readonly operationId: string }
+    | { readonly type: 'pool.reload'; readonly spec: PoolSpec; readonly specHash: string; readonly operationId: string }
     | { readonly type: 'pool.remove' }
     /** The node shuts down and takes its engines with it; what is wanted stays as it is. */
     | { readonly type: 'pool.shutDown' }

@@ -1,0 +1,20 @@
+/** How long the waits of a pool may last, in milliseconds. Pure; the pools file's `timeouts` come first. */
+import type { ModelPresent, PoolSpec } from '../vocabulary.ts';
+
+/** The node answers an admission at once; silence means it is broken. */
+export const admissionLimitMs = 5_000;
+/** How long a drain waits for the control plane to take note. */
+export const acknowledgeLimitMs = 2_000;
+/** How long an engine that failed its probes may take to answer again. */
+export const healthGraceMs = 30_000;
+/** A blocked pool looks again by itself, in case a sign was missed. */
+export const blockedRetryMs = 30_000;
+/** Stable this long after a half-open start closes the breaker. */
+export const breakerStableMs = 60_000;
+
+const startFloorMs = 10 * 60_000;
+const slowestBytesPerMs = 20_000;
+
+/** Cap on loading and proving: the configured one, or ten minutes plus the model's size at 20 MB/s. */
+export const startMaxMs = (spec: PoolSpec, model: ModelPresent | null): number =>
+  spec.timeouts.start_max_ms ?? startFloorMs + Math.ceil((model?.bytes ?? 0) / slowestBytesPerMs);

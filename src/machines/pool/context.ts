@@ -1,0 +1,132 @@
+/**
+ * What a pool knows. Plain data, changed only by the assigns in `actions.ts`.
+ *
+ * `samples` is for display: no guard reads it and the journal's fold compares contexts without it.
+ */
+import { freshRestart } from '../policies/restart.ts';
+import type {
+  Cause,
+  DrainWhy,
+  EnginePresent,
+  GpuRef,
+  Handoff,
+  Load,
+  ModelPresent,
+  PoolMemory,
+  PoolOrigin,
+  PoolSpec,
+  ProbeOutcome,
+  Proof,
+  RestartMemory,
+  RunRecord,
+  Wanted,
+} from '../vocabulary.ts';
+import { attachedRun } from './attached.ts';
+
+export interface PoolInput {
+  readonly poolId: string;
+  readonly origin: PoolOrigin;
+  readonly spec: PoolSpec;
+  readonly specHash: string;
+  /** The devices of the spec as matched by the node; null while GPUs are unknown or do not fit. */
+  readonly gpus: readonly GpuRef[] | null;
+  /** Why they do not fit; null while unknown. */
+  readonly gpuCause: Cause | null;
+  /** Engine recorded by an earlier daemon, to be adopted. */
+  readonly run: RunRecord | null;
+  readonly memory: PoolMemory | null;
+  /** What an attached pool was made from. */
+  readonly handoff: Handoff | null;
+  /** No valid file declares this pool any more: adopt and drain it. */
+  readonly orphaned: boolean;
+}
+
+export interface Declared {
+  readonly spec: PoolSpec;
+  readonly specHash: string;
+}
+
+export interface Drain {
+  readonly why: DrainWhy;
+  readonly deadlineMs: number;
+  /** Null when it began at a moment nobody stamped. */
+  readonly startedMono: number | null;
+  readonly forced: boolean;
+}
+
+export interface Reload {
+  readonly operationId: string;
+  /** The spec that ran before; null when none was running. */
+  readonly previous: Declared | null;
+  /** Why the new spec was given up; set while the old one is brought back. */
+  readonly gaveUp: Cause | null;
+}
+
+export interface PoolContext {
+  readonly poolId: string;
+  readonly origin: PoolOrigin;
+  readonly spec: PoolSpec;
+  readonly specHash: string;
+  readonly nextSpec: Declared | null;
+  readonly reload: Reload | null;
+  readonly wanted: Wanted;
+  readonly removing: boolean;
+  readonly shuttingDown: boolean;
+  readonly reason: (Cause & { readonly at: number | null }) | null;
+  readonly lastError: (Cause & { readonly at: number | null }) | null;
+  readonly gpus: readonly GpuRef[] | null;
+  readonly gpuCause: Cause | null;
+  readonly engine: EnginePresent | null;
+  readonly model: ModelPresent | null;
+  readonly reservedBytes: number | null;
+  readonly run: RunRecord | null;
+  /** Where an adopted engine was, until it is there again. */
+  readonly recorded: Pick<PoolMemory, 'phase' | 'proof' | 'drain'> | null;
+  readonly proof: Proof | null;
+  readonly load: Load;
+  readonly health: { readonly failures: number; readonly passes: number };
+  readonly drain: Drain | null;
+  readonly survivors: readonly number[];
+  readonly restart: RestartMemory;
+  readonly retry: { readonly delayMs: number; readonly at: number | null } | null;
+  readonly memoryFailed: Cause | null;
+  readonly samples: {
+    readonly at: number | null;
+    readonly outcome: ProbeOutcome | null;
+    readonly load: Load | null;
+    readonly vramUsedBytes: number | null;
+    readonly progress: { readonly step: 'engine' | 'model'; readonly doneBytes: number | null; readonly totalBytes: number | null } | null;
+  };
+}
+
+export const unknownLoad: Load = { slotsTotal: null, slotsFree: null, inFlight: null };
+
+export const initialContext = (input: PoolInput): PoolContext => ({
+  poolId: input.poolId,
+  origin: input.origin,
+  spec: input.spec,
+  specHash: input.specHash,
+  nextSpec: null,
+  reload: null,
+  wanted: input.orphaned ? 'down' : (input.memory?.wanted ?? (input.spec.preload ? 'up' : 'down')),
+  removing: input.orphaned,
+  shuttingDown: false,
+  reason: null,
+  lastError: null,
+  gpus: input.run?.gpus ?? input.gpus,
+  gpuCause: input.gpuCause,
+  engine: null,
+  model: input.run?.model ?? null,
+  reservedBytes: input.run?.reservedBytes ?? null,
+  run: input.run ?? (input.handoff ? attachedRun(input.handoff, input.spec, input.specHash) : null),
+  recorded: input.run ? { phase: input.memory?.phase ?? null, proof: input.memory?.proof ?? null, drain: input.memory?.drain ?? null } : null,
+  proof: null,
+  load: unknownLoad,
+  health: { failures: 0, passes: 0 },
+  drain: null,
+  survivors: [],
+  restart: input.memory?.restart ?? freshRestart,
+  retry: null,
+  memoryFailed: null,
+  samples: { at: null, outcome: null, load: null, vramUsedBytes: null, progress: null },
+});

@@ -1,0 +1,135 @@
+/**
+ * Not dispatchable, on the way down. `stopping` is the only place that ends an engine; `releasing` waits until its VRAM is
+ * back; `stuck` is an engine that will not die. What is wanted meanwhile is noted and takes effect at `offline`.
+ */
+import { pool } from '../actions.ts';
+import { causeOfError } from '../failure.ts';
+import { presentRun } from '../present.ts';
+
+export const draining = pool.createStateConfig({
+  initial: 'emptying',
+  entry: { type: 'announce', params: { state: 'draining' } },
+  states: {
+    emptying: {
+      tags: 'live',
+      initial: 'announcing',
+      entry: [
+        { type: 'pace', params: { pace: 'emptying' } },
+        { type: 'remember', params: { phase: 'emptying' } },
+      ],
+      states: {
+        /** The control plane is told first, so that nothing new is sent. */
+        announcing: {
+          entry: 'announceDrain',
+          on: { 'drain.acknowledged': 'waiting' },
+          after: { acknowledgeLimit: 'waiting' },
+        },
+        /** Only a reading taken from here on counts: work may have come until the control plane knew. */
+        waiting: {
+          entry: ['forgetInFlight', { type: 'pace', params: { pace: 'emptying' } }],
+          on: {
+            'engine.loadChanged': [
+              {
+                guard: { type: 'isEmpty', params: ({ event }) => event },
+                target: '#pool.draining.stopping',
+                actions: { type: 'keepLoad', params: ({ event }) => event },
+              },
+              { actions: { type: 'keepLoad', params: ({ event }) => event } },
+            ],
+          },
+        },
+        /** Failed its probes: it may come back before anything is ended. */
+        recovering: {
+          on: {
+            'health.passed': [{ guard: 'isSecondPass', target: '#pool.ready', actions: 'endDrain' }, { actions: 'countPass' }],
+            'health.failed': { actions: 'countFailure' },
+          },
+        },
+      },
+      on: {
+        'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
+        // Entered anew, so that its deadline counts from the order.
+        'pool.drain': {
+          guard: 'isDrainedForHealth',
+          target: '.announcing',
+          reenter: true,
+          actions: ['wantDown', { type: 'beginDrain', params: ({ event }) => ({ why: 'operator', deadlineMs: event.deadlineMs }) }],
+        },
+        'pool.resume': { guard: 'mayResume', target: '#pool.ready', actions: ['wantUp', 'endDrain'] },
+        'engine.exited': { target: 'stopping', actions: { type: 'blameExit', params: ({ event }) => event } },
+        'residency.violated': { target: 'stopping', actions: { type: 'blame', params: ({ event }) => event } },
+        'gpus.unmatched': {
+          target: 'stopping',
+          actions: [
+            { type: 'loseGpus', params: ({ event }) => event },
+            { type: 'blame', params: ({ event }) => event },
+          ],
+        },
+      },
+      after: {
+        drainDeadline: [
+          { guard: 'isDrainedForHealth', target: 'stopping' },
+          { target: 'stopping', actions: 'markForced' },
+        ],
+      },
+    },
+    stopping: {
+      tags: 'live',
+      entry: ['stopWatching', { type: 'remember', params: { phase: 'stopping' } }],
+      invoke: {
+        id: 'stopEngine',
+        src: 'stopEngine',
+        input: ({ context }) => ({ run: presentRun(context.run) }),
+        onDone: [
+          {
+            guard: { type: 'hasSurvivors', params: ({ event }) => event.output },
+            target: 'stuck',
+            actions: [
+              { type: 'keepSurvivors', params: ({ event }) => event.output },
+              { type: 'blameSurvivors', params: ({ event }) => event.output },
+            ],
+          },
+          { target: 'releasing' },
+        ],
+        onError: { target: 'stuck', actions: { type: 'blame', params: ({ event }) => ({ cause: causeOfError(event.error, 'unkillable') }) } },
+      },
+    },
+    stuck: {
+      tags: 'live',
+      invoke: {
+        id: 'awaitTreeGone',
+        src: 'awaitTreeGone',
+        input: ({ context }) => ({ run: presentRun(context.run), survivors: context.survivors }),
+        onDone: 'stopping',
+        onError: { actions: { type: 'blame', params: ({ event }) => ({ cause: causeOfError(event.error, 'unkillable') }) } },
+      },
+    },
+    releasing: {
+      tags: 'settling',
+      invoke: {
+        id: 'awaitRelease',
+        src: 'awaitRelease',
+        input: ({ context }) => ({ run: presentRun(context.run) }),
+        onDone: [
+          {
+            guard: { type: 'isStillHeld', params: ({ event }) => event.output },
+            target: '#pool.offline.settling',
+            actions: { type: 'blameHeldVram', params: ({ event }) => event.output },
+          },
+          { target: '#pool.offline.settling' },
+        ],
+        // Nothing can be known of the GPU: the engine is gone, and that is all that can be waited for.
+        onError: '#pool.offline.settling',
+      },
+    },
+  },
+  on: {
+    'pool.start': { actions: 'wantUp' },
+    'pool.drain': { actions: 'wantDown' },
+    'pool.remove': { actions: 'markForRemoval' },
+    'pool.shutDown': { actions: 'markForShutDown' },
+    'pool.reload': { guard: { type: 'changesSpec', params: ({ event }) => event }, actions: 'takeUpSpec' },
+    'gpus.matched': { actions: { type: 'keepGpus', params: ({ event }) => event } },
+    'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },
+  },
+});

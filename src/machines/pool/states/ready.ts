@@ -1,0 +1,148 @@
+/** Dispatchable. `suspect`: some probes in a row failed, fewer than the threshold. */
+import { pool } from '../actions.ts';
+
+export const ready = pool.createStateConfig({
+  initial: 'healthy',
+  tags: ['accepting', 'live'],
+  entry: [
+    'clearReason',
+    'forgetProbes',
+    { type: 'pace', params: { pace: 'steady' } },
+    { type: 'remember', params: { phase: 'ready' } },
+    { type: 'announce', params: { state: 'ready' } },
+    'settleReload',
+  ],
+  states: {
+    healthy: {},
+    suspect: { on: { 'health.passed': { target: 'healthy', actions: ['countPass', { type: 'keepLoad', params: ({ event }) => event }] } } },
+  },
+  on: {
+    'health.failed': [
+      {
+        guard: { type: 'isForeign', params: ({ event }) => event },
+        target: '#pool.draining.stopping',
+        actions: [
+          { type: 'blame', params: ({ event }) => event },
+          { type: 'beginDrain', params: { why: 'crash', deadlineMs: 0 } },
+        ],
+      },
+      {
+        guard: 'attachedFailsForGood',
+        target: '#pool.offline.settling',
+        actions: ['stopWatching', { type: 'blame', params: ({ event }) => event }],
+      },
+      {
+        guard: 'reachesFailureThreshold',
+        target: '#pool.draining.emptying.recovering',
+        actions: [
+          { type: 'blame', params: ({ event }) => event },
+          'forgetProbes',
+          { type: 'beginDrain', params: { why: 'health', deadlineMs: null } },
+        ],
+      },
+      { target: '.suspect', actions: 'countFailure' },
+    ],
+    'health.passed': {
+      actions: [
+        { type: 'announceFullness', params: ({ event }) => event },
+        { type: 'keepLoad', params: ({ event }) => event },
+      ],
+    },
+    'engine.loadChanged': {
+      actions: [
+        { type: 'announceFullness', params: ({ event }) => event },
+        { type: 'keepLoad', params: ({ event }) => event },
+      ],
+    },
+    'engine.exited': {
+      target: '#pool.draining.stopping',
+      actions: [
+        { type: 'blame', params: ({ event }) => event },
+        { type: 'beginDrain', params: { why: 'crash', deadlineMs: 0 } },
+      ],
+    },
+    'residency.violated': {
+      target: '#pool.draining.stopping',
+      actions: [
+        { type: 'blame', params: ({ event }) => event },
+        { type: 'beginDrain', params: { why: 'crash', deadlineMs: 0 } },
+      ],
+    },
+    'gpus.unmatched': {
+      guard: 'isManaged',
+      target: '#pool.draining.stopping',
+      actions: [
+        { type: 'loseGpus', params: ({ event }) => event },
+        { type: 'blame', params: ({ event }) => event },
+        { type: 'beginDrain', params: { why: 'gpu', deadlineMs: 0 } },
+      ],
+    },
+    'handoff.appeared': [
+      {
+        guard: { type: 'handoffEndsAttached', params: ({ event }) => event },
+        target: '#pool.offline.settling',
+        actions: [
+          'stopWatching',
+          { type: 'giveReason', params: { cause: { code: 'drained', message: 'its handoff file says ready:false' } } },
+          { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'not_ready' }) },
+        ],
+      },
+      {
+        guard: { type: 'handoffMovesAttached', params: ({ event }) => event },
+        target: '#pool.starting.proving',
+        actions: [
+          'stopWatching',
+          { type: 'attach', params: ({ event }) => event },
+          { type: 'startWatching', params: { pace: 'steady' } },
+          { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'attached' }) },
+        ],
+      },
+      {
+        guard: { type: 'handoffWithdraws', params: ({ event }) => event },
+        target: '#pool.draining.emptying.announcing',
+        actions: [
+          { type: 'blame', params: { cause: { code: 'health_failed', message: 'its handoff file says ready:false' } } },
+          { type: 'beginDrain', params: { why: 'withdrawn', deadlineMs: null } },
+          { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'not_ready' }) },
+        ],
+      },
+      {
+        guard: { type: 'handoffIsOurs', params: ({ event }) => event },
+        actions: { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'accepted' }) },
+      },
+      { actions: { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'judge' }) } },
+    ],
+    'pool.drain': {
+      guard: 'isManaged',
+      target: '#pool.draining.emptying.announcing',
+      actions: ['wantDown', { type: 'beginDrain', params: ({ event }) => ({ why: 'operator', deadlineMs: event.deadlineMs }) }],
+    },
+    'pool.reload': {
+      guard: { type: 'mayReload', params: ({ event }) => event },
+      target: '#pool.draining.emptying.announcing',
+      actions: [
+        'takeUpSpec',
+        { type: 'giveReason', params: { cause: { code: 'superseded', message: 'a new spec replaces this one' } } },
+        { type: 'beginDrain', params: { why: 'reload', deadlineMs: null } },
+      ],
+    },
+    'pool.remove': [
+      { guard: 'isAttached', target: '#pool.offline.settling', actions: ['stopWatching', 'markForRemoval'] },
+      {
+        target: '#pool.draining.emptying.announcing',
+        actions: ['markForRemoval', { type: 'beginDrain', params: { why: 'remove', deadlineMs: null } }],
+      },
+    ],
+    'pool.shutDown': [
+      { guard: 'isAttached', target: '#pool.offline.settling', actions: ['stopWatching', 'markForShutDown'] },
+      {
+        target: '#pool.draining.emptying.announcing',
+        actions: ['markForShutDown', { type: 'beginDrain', params: { why: 'shutdown', deadlineMs: null } }],
+      },
+    ],
+  },
+  after: {
+    breakerStable: { actions: 'closeBreaker' },
+    stable: { actions: 'noteStable' },
+  },
+});

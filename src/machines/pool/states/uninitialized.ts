@@ -1,0 +1,26 @@
+/** Declared, nothing started. A recorded engine or somebody else's handoff leads straight into `starting`. */
+import { pool } from '../actions.ts';
+
+export const uninitialized = pool.createStateConfig({
+  initial: 'idle',
+  entry: { type: 'announce', params: { state: 'uninitialized' } },
+  states: {
+    idle: {
+      always: [
+        { guard: 'hasRecordedEngine', target: '#pool.starting.adopting' },
+        { guard: 'isAttached', target: '#pool.starting.proving', actions: { type: 'startWatching', params: { pace: 'steady' } } },
+        { guard: 'mayStart', target: '#pool.provisioning' },
+        { guard: 'lacksGpus', target: '#pool.offline.settling', actions: 'blameGpus' },
+      ],
+      on: {
+        'pool.start': { actions: 'wantUp' },
+        'pool.drain': { target: '#pool.offline.settling', actions: 'wantDown' },
+        'pool.remove': { target: '#pool.offline.settling', actions: 'markForRemoval' },
+        'pool.shutDown': { target: '#pool.offline.settling', actions: 'markForShutDown' },
+        'pool.reload': { actions: ['takeUpSpec', 'switchSpec'] },
+        'gpus.matched': { actions: { type: 'keepGpus', params: ({ event }) => event } },
+        'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },
+      },
+    },
+  },
+});

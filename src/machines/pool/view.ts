@@ -1,0 +1,94 @@
+/**
+ * A pool's snapshot in the API's words: `PoolStatus`. Pure; the caller says what only the node knows (its id, since when the
+ * state holds, what the cards say).
+ */
+import { pathOf, rfc3339, rfc3339OrNull } from '../policies/describe.ts';
+import { reasonRow } from '../reasons.ts';
+import type { PoolStatus } from '../views.ts';
+import type { GpuFact, PoolState } from '../vocabulary.ts';
+import type { PoolContext } from './context.ts';
+import { isLive } from './reports.ts';
+
+export interface PoolSnapshot {
+  readonly value: unknown;
+  readonly context: PoolContext;
+}
+
+export interface PoolSurroundings {
+  readonly nodeId: string;
+  /** When the present public state was entered, milliseconds since the epoch. */
+  readonly since: number;
+  /** Latest facts of a card by UUID; null when it is not there. */
+  readonly gpu: (uuid: string) => GpuFact | null;
+}
+
+export const stateOf = (value: unknown): PoolState => pathOf(value).split('.')[0] as PoolState;
+
+export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): PoolStatus => {
+  const { context } = snapshot;
+  const path = pathOf(snapshot.value);
+  const state = stateOf(snapshot.value);
+  const gpus = context.gpus ?? [];
+  const facts = gpus.map((gpu) => around.gpu(gpu.uuid));
+  const load = context.load;
+  return {
+    pool_id: context.poolId,
+    node_id: around.nodeId,
+    origin: context.origin,
+    state,
+    substate: path.slice(state.length + 1),
+    since: rfc3339(around.since),
+    live: isLive(context, state),
+    ready: state === 'ready',
+    draining: state === 'draining',
+    wanted: context.wanted,
+    degraded: degradations(context, path),
+    reason: reasonView(context),
+    engine: context.spec.engine,
+    engine_version: context.run?.engineVersion ?? context.engine?.version ?? context.proof?.engineVersion ?? null,
+    model: context.model?.id ?? context.spec.model,
+    endpoint: state === 'offline' ? null : (context.run?.endpoint ?? null),
+    gpu_device: gpus[0]?.index ?? null,
+    gpus: gpus.map(({ index, uuid }) => ({ index, uuid })),
+    device_mask: gpus.map((gpu) => gpu.index).join(','),
+    slots_total: load.slotsTotal ?? context.proof?.slotsTotal ?? null,
+    slots_free: state === 'ready' ? load.slotsFree : null,
+    active_leases: load.inFlight,
+    vram_total_bytes: sum(facts.map((fact) => fact?.memoryTotalBytes ?? null)),
+    vram_used_bytes: context.samples.vramUsedBytes,
+    vram_free_bytes: sum(facts.map((fact) => fact?.memoryFreeBytes ?? null)),
+    residency: context.proof?.residency ?? 'unproven',
+    models_available: context.proof?.modelsAvailable ?? [],
+    progress: progressView(context, state),
+    restarts: context.restart.count,
+    incarnation: context.run?.incarnation ?? null,
+    last_error: context.lastError && {
+      code: context.lastError.code,
+      message: context.lastError.message,
+      at: rfc3339(context.lastError.at ?? around.since),
+    },
+    last_probe_at: rfc3339OrNull(context.samples.at),
+  };
+};
+
+const degradations = (context: PoolContext, path: string): string[] => [
+  ...(path.endsWith('suspect') ? ['suspect'] : []),
+  ...(context.memoryFailed === null ? [] : ['state_store_failed']),
+  ...(path === 'uninitialized.idle' && context.wanted === 'up' ? ['gpus_unknown'] : []),
+];
+
+const reasonView = ({ reason, restart, retry }: PoolContext): PoolStatus['reason'] =>
+  reason && {
+    code: reason.code,
+    message: reason.message,
+    retryable: reasonRow(reason.code).retried,
+    attempt: restart.attempt,
+    next_retry_at: rfc3339OrNull(retry?.at),
+  };
+
+const progressView = ({ samples: { progress } }: PoolContext, state: PoolState): PoolStatus['progress'] =>
+  state !== 'provisioning' || progress === null ? null : { step: progress.step, done_bytes: progress.doneBytes, total_bytes: progress.totalBytes };
+
+/** Null as soon as one part is unknown. */
+const sum = (parts: readonly (number | null)[]): number | null =>
+  parts.length === 0 ? null : parts.reduce<number | null>((total, part) => (total === null || part === null ? null : total + part), 0);
