@@ -1,8 +1,8 @@
 /**
  * Everything a pool does, as orders: assigns to its context, words to its children and to its node.
  *
- * Pure: what leaves the machine is a message or a named actor. Words to the node are guarded, since a pool folded from a
- * journal has no parent.
+ * Pure: what leaves the machine is a message or a named actor. Words to node and children are guarded, since a pool folded
+ * from a journal has neither.
  */
 import { assign, enqueueActions } from 'xstate';
 import { judgeHandoff } from '../policies/handoff.ts';
@@ -178,7 +178,7 @@ export const pool = base.extend({
       enqueue.stopChild('health');
     }),
     pace: enqueueActions(({ enqueue, self }, { pace }: { pace: ProbePace }) => {
-      if (self.getSnapshot().children['health']) enqueue.sendTo('health', { type: 'probe.paced', pace });
+      if (self._parent) enqueue.sendTo('health', { type: 'probe.paced', pace });
     }),
     countPass: assign(({ context }) => ({ health: { failures: 0, passes: context.health.passes + 1 } })),
     countFailure: assign(({ context }) => ({ health: { failures: context.health.failures + 1, passes: 0 } })),
@@ -245,7 +245,7 @@ export const pool = base.extend({
       if (self._parent) enqueue.sendTo(self._parent, { type: 'pool.ended', poolId: context.poolId });
     }),
     remember: enqueueActions(({ context, enqueue, self }, { phase }: { phase: PoolMemory['phase'] }) => {
-      if (self.getSnapshot().children['memory']) enqueue.sendTo('memory', { type: 'memory.changed', memory: memoryOf(context, phase) });
+      if (self._parent) enqueue.sendTo('memory', { type: 'memory.changed', memory: memoryOf(context, phase) });
     }),
   },
 });
