@@ -47,7 +47,14 @@ export type EngineFact = Stamp &
     | { readonly type: 'residency.violated'; readonly cause: Cause }
   );
 
-/** From the node to one of its pools. */
+/** From the node to one of its pools, in consequence of something else: nothing is timed by them. */
+export type PoolHint =
+  /** Something that a blocked pool may wait for has changed. */
+  | { readonly type: 'resources.changed' }
+  /** The control plane has taken note that this pool drains, or there is none. */
+  | { readonly type: 'drain.acknowledged' };
+
+/** From the node and from keep-memory to a pool. */
 export type PoolNotice = Stamp &
   (
     | { readonly type: 'handoff.appeared'; readonly handoff: Handoff }
@@ -57,17 +64,13 @@ export type PoolNotice = Stamp &
     | { readonly type: 'gpus.unmatched'; readonly cause: Cause }
     | { readonly type: 'admission.granted'; readonly gpus: readonly GpuRef[]; readonly reservedBytes: number | null }
     | { readonly type: 'admission.refused'; readonly cause: Cause }
-    /** Something that a blocked pool may wait for has changed. */
-    | { readonly type: 'resources.changed' }
-    /** The control plane has taken note that this pool drains. */
-    | { readonly type: 'drain.acknowledged' }
     | { readonly type: 'progress.made'; readonly step: 'engine' | 'model'; readonly doneBytes: number | null; readonly totalBytes: number | null }
     /** keep-memory could not write `<state>/pools/<pool>.json`. */
     | { readonly type: 'memory.failed'; readonly cause: Cause }
     | { readonly type: 'memory.kept' }
   );
 
-export type PoolEvent = PoolCommand | EngineFact | PoolNotice;
+export type PoolEvent = PoolCommand | EngineFact | PoolNotice | PoolHint;
 
 /** What a pool tells its node. Not stamped by a clock: the stamp is that of the event that caused it. */
 export type PoolReport =
@@ -85,9 +88,12 @@ export type PoolReport =
       readonly type: 'admission.requested';
       readonly poolId: string;
       readonly devices: PoolSpec['devices'];
+      readonly tensorSplit: PoolSpec['tensor_split'];
       readonly needBytes: number | null;
       readonly inventory: Inventory;
     }
+  /** It is known whose process the recorded one is. */
+  | { readonly type: 'adoption.settled'; readonly poolId: string }
   | { readonly type: 'reservation.released'; readonly poolId: string }
   /** Draining and waiting for the control plane to know. */
   | { readonly type: 'drain.announced'; readonly poolId: string }
@@ -138,13 +144,11 @@ export type RegistrationReport =
 
 export type NodeEvent = NodeCommand | GpuEvent | HandoffEvent | PoolReport | RegistrationReport;
 
-export type RegistrationEvent = Stamp &
-  (
-    | { readonly type: 'node.register' }
-    | { readonly type: 'node.heartbeat' }
-    /** Pools were added or removed, or their GPUs changed: register again. */
-    | { readonly type: 'roster.changed' }
-    /** Readiness, draining or slots to or from 0: a heartbeat now. */
-    | { readonly type: 'readiness.changed' }
-    | { readonly type: 'node.deregister' }
-  );
+export type RegistrationEvent =
+  | (Stamp & { readonly type: 'node.register' })
+  | (Stamp & { readonly type: 'node.heartbeat' })
+  /** Pools were added or removed, or their GPUs changed: register again. */
+  | { readonly type: 'roster.changed' }
+  /** Readiness, draining or slots to or from 0: a heartbeat now. */
+  | { readonly type: 'readiness.changed' }
+  | { readonly type: 'node.deregister' };

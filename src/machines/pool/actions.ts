@@ -128,7 +128,17 @@ export const pool = base.extend({
     keepModel: assign((_, { model }: { model: ModelPresent }) => ({ model })),
     askAdmission: enqueueActions(({ context, enqueue, self }, { inventory, needBytes }: { inventory: Inventory; needBytes: number | null }) => {
       if (self._parent)
-        enqueue.sendTo(self._parent, { type: 'admission.requested', poolId: context.poolId, devices: context.spec.devices, needBytes, inventory });
+        enqueue.sendTo(self._parent, {
+          type: 'admission.requested',
+          poolId: context.poolId,
+          devices: context.spec.devices,
+          tensorSplit: context.spec.tensor_split,
+          needBytes,
+          inventory,
+        });
+    }),
+    reportAdoption: enqueueActions(({ context, enqueue, self }) => {
+      if (self._parent) enqueue.sendTo(self._parent, { type: 'adoption.settled', poolId: context.poolId });
     }),
     keepAdmission: assign((_, { gpus, reservedBytes }: { gpus: readonly GpuRef[]; reservedBytes: number | null }) => ({
       gpus,

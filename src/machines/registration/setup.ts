@@ -34,7 +34,7 @@ export const registration = setup({
     /** A server that forgets a node it has just registered is not asked in a loop. */
     wasForgotten: ({ context }: Args, { outcome }: { outcome: CallOutcome }) => outcome.result === 'unknown_node' && context.proven,
     owes: ({ context }: Args, params: { what: 'register' | 'heartbeat' }) => context.owed === params.what,
-    /** `mono`: now; null where a timer says that the retry delay is over. */
+    /** `mono`: now; null where nobody stamped it: at least the retry delay after the last call. */
     mustRegister: ({ context }: Args, { mono }: { mono: number | null }) =>
       context.owed === 'register' || isSilenceTooLong(context.lastSuccess?.mono ?? null, mono ?? (context.lastEndMono ?? 0) + retryMs(context)),
   },

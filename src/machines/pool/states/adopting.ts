@@ -8,6 +8,7 @@ import { presentRun } from '../present.ts';
 
 export const adopting = pool.createStateConfig({
   initial: 'identifying',
+  exit: 'reportAdoption',
   states: {
     identifying: {
       invoke: {
