@@ -1,0 +1,27 @@
+/**
+ * A machine as the plain JSON that the Stately editor reads: its config with names in place of functions.
+ *
+ * What is fixed in the chart stays as params; what is computed from the event is left out.
+ */
+import type { AnyStateMachine } from 'xstate';
+
+export const configJson = (machine: AnyStateMachine): string => {
+  const { context: _, ...config } = machine.config;
+  return `${JSON.stringify(plain(config), null, 2)}\n`;
+};
+
+/** Machines are trees of objects, lists, text and functions; a function with a name of its own is a guard or action made by a helper. */
+const plain = (value: unknown): unknown => {
+  if (typeof value === 'function') return { type: nameOf(value) };
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  const kept = Object.entries(value).filter(([key, child]) => child !== undefined && !(typeof child === 'function' && computed.has(key)));
+  return Object.fromEntries(kept.map(([key, child]) => [key, plain(child)]));
+};
+
+const computed = new Set(['params', 'input', 'output']);
+
+const nameOf = (value: object): string => {
+  const type: unknown = Reflect.get(value, 'type') ?? Reflect.get(value, 'name');
+  return typeof type === 'string' && type !== '' ? type : 'unnamed';
+};
