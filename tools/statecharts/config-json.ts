@@ -1,9 +1,10 @@
 /**
  * A machine as the plain JSON that the Stately editor reads: its config with names in place of functions.
  *
- * What is fixed in the chart stays as params; what is computed from the event is left out.
+ * What is fixed in the chart stays as params; what comes from the event is left out.
  */
 import type { AnyStateMachine } from 'xstate';
+import { fixedParams } from './fixed-params.ts';
 
 export const configJson = (machine: AnyStateMachine): string => {
   const { context: _, ...config } = machine.config;
@@ -15,11 +16,15 @@ const plain = (value: unknown): unknown => {
   if (typeof value === 'function') return { type: nameOf(value) };
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value;
-  const kept = Object.entries(value).filter(([key, child]) => child !== undefined && !(typeof child === 'function' && computed.has(key)));
-  return Object.fromEntries(kept.map(([key, child]) => [key, plain(child)]));
+  return Object.fromEntries(Object.entries(value).flatMap(([key, child]) => (computed.has(key) ? fixed(key, child) : [[key, plain(child)]])));
 };
 
 const computed = new Set(['params', 'input', 'output']);
+
+const fixed = (key: string, value: unknown): [string, unknown][] => {
+  const found = fixedParams(value);
+  return found === null ? [] : [[key, plain(found)]];
+};
 
 const nameOf = (value: object): string => {
   const type: unknown = Reflect.get(value, 'type') ?? Reflect.get(value, 'name');

@@ -4,6 +4,7 @@
  * Transitions without a target are left out: they move nothing. Knows no picture format.
  */
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate';
+import { fixedParams } from './fixed-params.ts';
 
 export interface ChartState {
   readonly id: string;
@@ -41,9 +42,8 @@ export const guardName = (guard: unknown): string | null => {
   if (typeof guard === 'string') return guard;
   const type = property(guard, 'type');
   const name = typeof type === 'string' ? type : 'unnamed condition';
-  const params = property(guard, 'params');
-  if (typeof params !== 'object' || params === null) return name;
-  return [name, ...Object.values(params).filter((value) => typeof value === 'string')].join(' ');
+  const fixed = Object.values(fixedParams(property(guard, 'params')) ?? {});
+  return [name, ...fixed.filter((value) => typeof value === 'string')].join(' ');
 };
 
 const readState = (node: AnyStateNode): ChartState => ({
