@@ -4,6 +4,7 @@
  * Commands are `noun.verb`, facts `noun.pastParticiple`. Every event carries a stamp; facts are plain data that the rims
  * have validated. xstate's own events (`xstate.done.actor.*`, `xstate.error.actor.*`, `xstate.after.*`) complete the list.
  */
+import type { BootPool } from './node/actors.ts';
 import type {
   Cause,
   EngineExit,
@@ -142,7 +143,18 @@ export type RegistrationReport =
   /** The control plane answered 200 to a heartbeat that said these pools are draining. */
   { readonly type: 'heartbeat.acknowledged'; readonly draining: readonly string[] } | { readonly type: 'registration.ended' };
 
-export type NodeEvent = NodeCommand | GpuEvent | HandoffEvent | PoolReport | RegistrationReport;
+/** A child of the node came to its end with an error: xstate's own event. */
+export type ChildFailure = { readonly type: `xstate.error.actor.${string}`; readonly error: unknown; readonly actorId: string };
+
+export type NodeEvent =
+  | NodeCommand
+  | GpuEvent
+  | HandoffEvent
+  | PoolReport
+  | RegistrationReport
+  | ChildFailure
+  /** From recall-pool. */
+  | (Stamp & { readonly type: 'pool.recalled'; readonly pool: BootPool });
 
 export type RegistrationEvent =
   | (Stamp & { readonly type: 'node.register' })

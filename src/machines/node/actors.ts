@@ -2,9 +2,11 @@
  * The effects a node asks for, by name and type. Placeholders; pool and registration are machines of their own.
  */
 import { fromCallback, fromPromise } from 'xstate';
+import { poolMachine } from '../pool/machine.ts';
+import { registrationMachine } from '../registration/machine.ts';
 import type { Cause, Handoff, HandoffOutcome, PoolMemory, PoolOrigin, PoolSpec, RunRecord, Stamp } from '../vocabulary.ts';
 
-/** One pool as found on disk at the start: declared, recorded as running, or both. */
+/** One pool as found on disk: declared, recorded as running, or both. */
 export interface BootPool {
   readonly poolId: string;
   readonly origin: PoolOrigin;
@@ -25,12 +27,23 @@ const notProvided = (name: string) => (): never => {
 };
 
 export const nodeActors = {
+  pool: poolMachine,
+  registration: registrationMachine,
   /** Reads declarations, run records and memories. Unreadable files are set aside and named, never fatal. */
   loadState: fromPromise<BootState & { readonly setAside: readonly Cause[] }, Record<string, never>>(notProvided('loadState')),
+  /** pool.recalled: what is on disk of one pool whose actor broke, read again. */
+  recallPool: fromCallback<{ type: 'recall.none' }, Omit<BootPool, 'run' | 'memory'>>(notProvided('recallPool')),
   /** gpu.discovered, gpu.sampled, gpu.probeFailed. */
   watchGpus: fromCallback<{ type: 'gpus.look' }, Record<string, never>>(notProvided('watchGpus')),
   /** handoff.appeared, handoff.rejected; told what became of a file, it deletes, keeps or moves it. */
   watchHandoffs: fromCallback<{ readonly type: 'handoff.settled'; readonly file: string; readonly outcome: HandoffOutcome }, Record<string, never>>(
     notProvided('watchHandoffs'),
   ),
+  /** Keeps what pools were made from handoffs, and forgets what is on disk of pools that ended. */
+  keepRoster: fromCallback<RosterNote, Record<string, never>>(notProvided('keepRoster')),
 };
+
+export type RosterNote =
+  | { readonly type: 'pool.attached'; readonly handoff: Handoff }
+  /** Its memory, its declaration over the API and its attachment are to go. */
+  | { readonly type: 'pool.forgotten'; readonly poolId: string };

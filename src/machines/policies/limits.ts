@@ -18,3 +18,12 @@ const slowestBytesPerMs = 20_000;
 /** Cap on loading and proving: the configured one, or ten minutes plus the model's size at 20 MB/s. */
 export const startMaxMs = (spec: PoolSpec, model: ModelPresent | null): number =>
   spec.timeouts.start_max_ms ?? startFloorMs + Math.ceil((model?.bytes ?? 0) / slowestBytesPerMs);
+/** Adoptions that take longer go on in the background; the node serves meanwhile. */
+export const adoptionLimitMs = 2_000;
+
+const stopSlackMs = 20_000;
+
+/** How long a node that takes its engines with it waits for the slowest of them: drain, grace, KILL, release. */
+export const shutdownLimitMs = (specs: readonly PoolSpec[]): number =>
+  specs.reduce((longest, { timeouts: { drain_ms, stop_ms, vram_release_ms } }) => Math.max(longest, drain_ms + stop_ms + vram_release_ms), 0) +
+  stopSlackMs;

@@ -1,0 +1,71 @@
+/** How a pool comes into the roster: its entry and its actor's input, from what is known of it. Pure. */
+import type { RosterEntry } from '../policies/roster.ts';
+import { matchEntry } from '../policies/roster.ts';
+import type { PoolInput } from '../pool/context.ts';
+import type { Cause, Inventory, PoolOrigin, PoolSpec } from '../vocabulary.ts';
+import type { BootPool } from './actors.ts';
+
+export interface Birth {
+  readonly entry: RosterEntry;
+  readonly input: PoolInput;
+}
+
+/**
+ * An engine that runs goes on under the spec it was started with, also when that is no longer the declared one. Null: neither
+ * a declaration nor an engine, so there is nothing to make a pool of.
+ */
+export const birthOf = (pool: BootPool, number: number, inventory: Inventory | null, crashes: number): Birth | null => {
+  const { poolId, origin, run, memory, handoff } = pool;
+  const spec = run?.spec ?? pool.spec;
+  const specHash = run?.specHash ?? pool.specHash;
+  if (spec === null || specHash === null) return null;
+  const declared = pool.spec === null || pool.specHash === null ? null : { spec: pool.spec, specHash: pool.specHash };
+  const devices = spec.devices;
+  const fit = origin === 'attached' || inventory === null ? null : matchEntry({ devices, pinned: run?.gpus ?? null }, inventory);
+  const gpus = fit?.matched === true ? fit.gpus : null;
+  return {
+    entry: {
+      poolId,
+      actorId: `${poolId}#${number}`,
+      origin,
+      declared,
+      handoff,
+      devices,
+      pinned: run?.gpus ?? gpus,
+      told: fit === null ? 'nothing' : fit.matched ? 'matched' : 'unmatched',
+      report: null,
+      adopting: run !== null,
+      crashes,
+      successor: null,
+      leaving: declared === null,
+    },
+    input: {
+      poolId,
+      origin,
+      spec,
+      specHash,
+      gpus,
+      gpuCause: fit === null || fit.matched ? null : fit.cause,
+      run,
+      memory,
+      handoff,
+      orphaned: declared === null,
+    },
+  };
+};
+
+/** A pool that has just been declared: nothing of it is on disk yet. */
+export const declaredPool = (declared: { readonly spec: PoolSpec; readonly specHash: string; readonly origin: PoolOrigin }): BootPool => ({
+  poolId: declared.spec.id,
+  origin: declared.origin,
+  spec: declared.spec,
+  specHash: declared.specHash,
+  run: null,
+  memory: null,
+  handoff: null,
+});
+
+export const brokenChild = (actorId: string, error: unknown): Cause => ({
+  code: 'driver_error',
+  message: `${actorId} broke and is not there until the daemon is restarted: ${error instanceof Error ? error.message : String(error)}`,
+});

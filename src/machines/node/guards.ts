@@ -1,0 +1,20 @@
+/** Claims about a node that transitions depend on. Pure predicates over context; none reads `samples`. */
+import { hasSettled } from '../policies/roster.ts';
+import { isGathering, isStorm, noteRestart } from '../policies/storm.ts';
+import type { NodeContext } from './context.ts';
+
+interface Args {
+  readonly context: NodeContext;
+}
+
+export const guards = {
+  nobodyIsAdopting: ({ context }: Args) => Object.values(context.roster).every(({ adopting }) => !adopting),
+  keepsEngines: (_: Args, params: { mode: 'keep' | 'drain' }) => params.mode === 'keep',
+  isNotStopping: ({ context }: Args) => context.stopping === null,
+  hasNoRegistration: ({ context }: Args) => !context.registrationRuns,
+  hasSettled: ({ context }: Args) => hasSettled(context.roster),
+  isUnknownPool: ({ context }: Args, params: { poolId: string }) => context.roster[params.poolId] === undefined,
+  isPoolActor: ({ context }: Args, params: { actorId: string }) => Object.values(context.roster).some(({ actorId }) => actorId === params.actorId),
+  becomesStorm: ({ context }: Args, params: { mono: number }) => isStorm(noteRestart(context.restartsMono, params.mono)),
+  becomesGathering: ({ context }: Args, params: { mono: number }) => isGathering(noteRestart(context.restartsMono, params.mono)),
+};

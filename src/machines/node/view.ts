@@ -1,0 +1,102 @@
+/** A node's snapshot in the API's words: `NodeView` and the list of `GpuView`. Pure; the caller says what the chart does not know. */
+import { cardMemory } from '../policies/card-memory.ts';
+import { rfc3339 } from '../policies/describe.ts';
+import { reservedOn } from '../policies/ledger.ts';
+import type { GpuView, HostFacts, NodeView, RegistrationView } from '../views.ts';
+import type { GpuFact, Inventory } from '../vocabulary.ts';
+import type { NodeContext } from './context.ts';
+
+export interface NodeSnapshot {
+  readonly value: { readonly lifecycle: unknown; readonly gpus: unknown; readonly restarts: unknown };
+  readonly context: NodeContext;
+}
+
+export interface NodeSurroundings {
+  readonly machineId: string;
+  readonly version: string;
+  readonly host: HostFacts;
+  readonly simulated: boolean;
+  /** Null until registration has begun. */
+  readonly registration: RegistrationView | null;
+}
+
+export const nodeView = ({ value, context }: NodeSnapshot, around: NodeSurroundings): NodeView => {
+  const inventory = latest(context);
+  return {
+    node_id: context.nodeId,
+    machine_id: around.machineId,
+    version: around.version,
+    lifecycle: topOf(value.lifecycle) as NodeView['lifecycle'],
+    gpus_state: topOf(value.gpus) as NodeView['gpus_state'],
+    gpu_source: inventory?.source ?? null,
+    simulated: around.simulated,
+    driver_version: inventory?.driverVersion ?? null,
+    cuda_version: inventory?.cudaVersion ?? null,
+    gpu_error: context.gpuCause?.message ?? null,
+    degraded: degradations(value, context),
+    registration: around.registration ?? notBegun(context),
+    pools: Object.keys(context.roster).sort(),
+    host: around.host,
+  };
+};
+
+/** Newest facts first: what is sampled between two discoveries counts for display. */
+export const latest = ({ samples, inventory }: NodeContext): Inventory | null => samples.inventory ?? inventory;
+
+/** `staleMs`: facts older than this are marked. `now`: milliseconds since the epoch. */
+export const gpuViews = (context: NodeContext, { now, staleMs }: { readonly now: number; readonly staleMs: number }): readonly GpuView[] => {
+  const inventory = latest(context);
+  if (inventory === null) return [];
+  const stale = context.gpuCause !== null || now - inventory.at > staleMs;
+  return inventory.gpus.map((gpu) => gpuView(gpu, inventory, context, stale));
+};
+
+const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale: boolean): GpuView => ({
+  index: gpu.index,
+  uuid: gpu.uuid,
+  pci_address: gpu.pciAddress,
+  name: gpu.name,
+  compute_capability: gpu.computeCapability,
+  driver_version: inventory.driverVersion,
+  memory_total_bytes: gpu.memoryTotalBytes,
+  memory_used_bytes: gpu.memoryUsedBytes,
+  memory_free_bytes: gpu.memoryFreeBytes,
+  memory_reserved_bytes: [gpu.uuid, ...(gpu.mig ?? []).map(({ uuid }) => uuid)].reduce((sum, uuid) => sum + reservedOn(context.ledger, uuid), 0),
+  temperature_c: gpu.temperatureC,
+  power_watts: gpu.powerWatts,
+  utilisation_percent: gpu.utilisationPercent,
+  recovery_action: gpu.recoveryAction,
+  processes: gpu.processes,
+  pools: Object.values(context.roster)
+    .filter(({ pinned }) => pinned?.some(({ uuid }) => uuid === gpu.uuid || gpu.mig?.some((slice) => slice.uuid === uuid)))
+    .map(({ poolId }) => poolId)
+    .sort(),
+  source: inventory.source,
+  simulated: inventory.source === 'simulated',
+  stale,
+  seen_at: rfc3339(inventory.at),
+});
+
+/** Memory that a pool's GPU or MIG slice stands for. */
+export const memoryOf = (context: NodeContext, uuid: string): { readonly totalBytes: number | null; readonly freeBytes: number | null } | null => {
+  const inventory = latest(context);
+  return inventory === null ? null : cardMemory(uuid, inventory);
+};
+
+const degradations = (value: NodeSnapshot['value'], context: NodeContext): string[] => [
+  ...(topOf(value.gpus) === 'blind' ? ['gpus_blind'] : []),
+  ...(topOf(value.restarts) === 'calm' ? [] : [topOf(value.restarts) === 'storming' ? 'restart_storm' : 'restarts_gathering']),
+  ...context.troubles.map(({ code, message }) => `${code}: ${message}`),
+];
+
+const notBegun = ({ registration }: NodeContext): RegistrationView => ({
+  state: registration.enabled ? 'unregistered' : 'disabled',
+  orchestrator_url: registration.orchestratorUrl,
+  attempt: 0,
+  heartbeat_sequence: 0,
+  heartbeat_interval_ms: registration.heartbeatIntervalMs,
+  last_success_at: null,
+  last_error: null,
+});
+
+const topOf = (value: unknown): string => (typeof value === 'string' ? value : (Object.keys(value ?? {})[0] ?? ''));

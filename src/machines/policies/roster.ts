@@ -1,0 +1,89 @@
+/**
+ * The roster: which pools a node has, as plain data; the pool actors themselves are children addressed by `actorId`.
+ *
+ * Pure. Every function returns a new roster or what is to be said to whom; sending is the node's.
+ */
+import type { PoolReport } from '../events.ts';
+import type { GpuRef, Handoff, Inventory, PoolOrigin, PoolSpec } from '../vocabulary.ts';
+import { type DeviceMatch, matchDevices } from './match-devices.ts';
+
+export interface RosterEntry {
+  readonly poolId: string;
+  /** `pool-0#7`: no two actors of one node ever have the same. */
+  readonly actorId: string;
+  readonly origin: PoolOrigin;
+  /** As declared last; a rollback leaves it, so that the same declaration is not tried twice. Null: nothing declares it any more. */
+  readonly declared: Declaration | null;
+  /** What an attached pool was made from. */
+  readonly handoff: Handoff | null;
+  readonly devices: PoolSpec['devices'];
+  /** What the devices were resolved to, once; kept over renumbering. */
+  readonly pinned: readonly GpuRef[] | null;
+  /** What the pool was told of its GPUs last. */
+  readonly told: 'nothing' | 'matched' | 'unmatched';
+  readonly report: Omit<Extract<PoolReport, { type: 'pool.changed' }>, 'type' | 'poolId'> | null;
+  /** Its recorded engine is being identified. */
+  readonly adopting: boolean;
+  readonly crashes: number;
+  /** Its end has been ordered; once it has ended this declaration takes its place. */
+  readonly successor: Declaration | null;
+  readonly leaving: boolean;
+}
+
+export interface Declaration {
+  readonly spec: PoolSpec;
+  readonly specHash: string;
+}
+
+export type Roster = Readonly<Record<string, RosterEntry>>;
+
+export const withEntry = (roster: Roster, poolId: string, changes: Partial<RosterEntry>): Roster => {
+  const entry = roster[poolId];
+  return entry === undefined ? roster : { ...roster, [poolId]: { ...entry, ...changes } };
+};
+
+export const withoutEntry = (roster: Roster, poolId: string): Roster => {
+  const { [poolId]: _gone, ...others } = roster;
+  return others;
+};
+
+/** Pinned cards are looked for by UUID; devices that were never resolved, as they are declared. */
+export const matchEntry = (entry: Pick<RosterEntry, 'devices' | 'pinned'>, inventory: Inventory): DeviceMatch =>
+  matchDevices(entry.pinned?.map(({ uuid }) => uuid) ?? entry.devices, inventory);
+
+/** Whether a control plane that dispatches by it would want to know at once. */
+export const changesReadiness = (before: RosterEntry['report'], now: NonNullable<RosterEntry['report']>): boolean =>
+  before === null || before.ready !== now.ready || before.draining !== now.draining || (before.slotsFree === 0) !== (now.slotsFree === 0);
+
+/** No pool has an engine that is still to be ended. Attached engines are not ours to end. */
+export const hasSettled = (roster: Roster): boolean =>
+  Object.values(roster).every(({ origin, report, adopting }) => origin === 'attached' || (!adopting && (report === null || !isBusy(report))));
+
+export const unsettled = (roster: Roster): readonly string[] =>
+  Object.values(roster)
+    .filter((entry) => !hasSettled({ [entry.poolId]: entry }))
+    .map(({ poolId }) => poolId);
+
+const isBusy = ({ state }: NonNullable<RosterEntry['report']>): boolean => state !== 'offline' && state !== 'uninitialized';
+
+/** What a valid pools file changes: declarations that are new, changed or gone. Pools declared over the API are left alone. */
+export interface RosterDiff {
+  readonly added: readonly Declaration[];
+  readonly changed: readonly Declaration[];
+  readonly removed: readonly string[];
+}
+
+export const diffRoster = (roster: Roster, declared: readonly Declaration[]): RosterDiff => {
+  const ids = new Set(declared.map(({ spec }) => spec.id));
+  const own = (id: string): RosterEntry | null => (roster[id]?.origin === 'file' ? roster[id] : null);
+  return {
+    added: declared.filter(({ spec }) => roster[spec.id] === undefined || own(spec.id)?.leaving === true),
+    changed: declared.filter(({ spec, specHash }) => {
+      const entry = own(spec.id);
+      return entry !== null && !entry.leaving && entry.declared?.specHash !== specHash;
+    }),
+    removed: Object.values(roster)
+      .filter(({ poolId, origin, leaving }) => origin === 'file' && !leaving && !ids.has(poolId))
+      .map(({ poolId }) => poolId),
+  };
+};
