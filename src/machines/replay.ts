@@ -4,7 +4,7 @@
  * Pure: nothing is started, no timer runs, no live actor hears of it. One fold per life of an actor; a life begins with its
  * `xstate.init` line or a checkpoint. Lines of which no beginning is known are counted and passed over.
  */
-import { type AnyMachineSnapshot, type AnyStateMachine, initialTransition, type StateValue, transition } from 'xstate';
+import { type AnyMachineSnapshot, type AnyStateMachine, createEmptyActor, initialTransition, type StateValue, transition } from 'xstate';
 import { pathOf } from './policies/describe.ts';
 
 export interface ReplayOptions {
@@ -63,6 +63,8 @@ interface Checkpoint {
   readonly machine: string;
   readonly value: unknown;
   readonly context: unknown;
+  /** Ids of the actors it can speak to. */
+  readonly children: readonly string[];
 }
 
 interface Life {
@@ -140,9 +142,10 @@ const begin = (machine: AnyStateMachine, line: Line): AnyMachineSnapshot => init
 const step = (machine: AnyStateMachine, snapshot: AnyMachineSnapshot, line: Line): AnyMachineSnapshot => transition(machine, snapshot, line.event)[0];
 
 /** A chart that no longer has the recorded state cannot go on from it: its lines are passed over. */
-const restore = (machine: AnyStateMachine | undefined, { value, context }: Checkpoint): Life | null => {
+const restore = (machine: AnyStateMachine | undefined, { value, context, children }: Checkpoint): Life | null => {
   if (machine === undefined || !isStateValue(value)) return null;
-  const restored = attempt(() => machine.resolveState({ value, context }));
+  const deaf = Object.fromEntries(children.map((id) => [id, createEmptyActor()]));
+  const restored = attempt(() => Object.assign(machine.resolveState({ value, context }), { children: deaf }));
   return restored.ok ? { machine, snapshot: restored.snapshot } : null;
 };
 
@@ -180,7 +183,9 @@ const readLine = (raw: unknown): Line | null => {
 const readCheckpoint = (raw: unknown): Checkpoint | null => {
   const [checkpoint, actor, machine] = [field(raw, 'checkpoint'), field(raw, 'actor'), field(raw, 'machine')];
   if (checkpoint === undefined || typeof actor !== 'string' || typeof machine !== 'string') return null;
-  return { actor, machine, value: field(checkpoint, 'value'), context: field(checkpoint, 'context') };
+  const children = field(checkpoint, 'children');
+  const ids = Array.isArray(children) ? children.filter((id) => typeof id === 'string') : [];
+  return { actor, machine, value: field(checkpoint, 'value'), context: field(checkpoint, 'context'), children: ids };
 };
 
 const field = (value: unknown, key: string): unknown => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined);

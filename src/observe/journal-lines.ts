@@ -41,8 +41,19 @@ export const checkpointLine = (seq: number, seen: Observation): string =>
     machine: seen.machine,
     pool_id: seen.poolId,
     incarnation: seen.incarnation,
-    checkpoint: { value: seen.snapshot.value, context: sanitise(seen.snapshot.context), status: seen.snapshot.status },
+    checkpoint: {
+      value: seen.snapshot.value,
+      context: sanitise(seen.snapshot.context),
+      status: seen.snapshot.status,
+      children: childrenOf(seen.snapshot),
+    },
   });
+
+/** A fold must know whom the actor can speak to. */
+const childrenOf = (snapshot: MachineState): readonly string[] => {
+  const children = at(snapshot, 'children');
+  return typeof children === 'object' && children !== null ? Object.keys(children) : [];
+};
 
 export const transitionRecord = (seq: number, seen: Observation): TransitionRecord => ({
   seq,

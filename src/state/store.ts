@@ -1,25 +1,72 @@
 /**
  * What the daemon remembers over restarts, one JSON file per thing under the state directory. Interface; `files.ts` is the
- * real one.
+ * real one. One process at a time uses a state directory: `os/lock.ts` sees to that.
  */
 import type { Cause, Handoff, PoolMemory, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 
-/** A folder of `<id>.json`. Writes are crash-safe: after a kill at any moment the old or the new content is there, whole. */
+/**
+ * A folder of `<id>.json`. Writes are crash-safe: after a kill at any moment the old or the new content is there, whole. Calls
+ * for one id take effect in the order they were made; of writes that wait only the latest is done, and all of them share its
+ * outcome.
+ */
 export interface Shelf<T> {
+  /** Null: there is none. Throws CauseError where there is one that cannot be read; it is then set aside, as `list` does. */
   read(id: string): Promise<T | null>;
-  /** Throws CauseError `state_store_failed` or `disk_full`; the old content is then still there. */
+  /** Throws CauseError `state_store_failed` or `disk_full`; the old content is then still there, or the new one already. */
   write(id: string, value: T): Promise<void>;
+  /** What is not there is removed already. Throws as `write`. */
   remove(id: string): Promise<void>;
-  /** Files that cannot be read are moved to `corrupt/` and named. */
-  list(): Promise<{ readonly values: readonly T[]; readonly setAside: readonly Cause[] }>;
+  /** Everything, by id. Throws CauseError only where the folder itself cannot be read. */
+  list(): Promise<Listing<T>>;
+}
+
+export interface Listing<T> {
+  readonly values: readonly T[];
+  readonly setAside: readonly SetAside[];
+  /** Temporary files of an earlier process, removed. */
+  readonly swept: readonly string[];
+}
+
+/** A file that could not be read: moved to `corrupt/` with its reason beside, or left where the disk did not answer. */
+export interface SetAside {
+  /** Null: its name is no pool id. */
+  readonly id: string | null;
+  readonly cause: Cause;
 }
 
 export interface StateStore {
   readonly dir: string;
+  /** Engines that run. */
   readonly runs: Shelf<RunRecord>;
-  readonly memories: Shelf<PoolMemory>;
+  readonly memories: Shelf<KeptMemory>;
   /** Pools declared over the API. */
   readonly declared: Shelf<PoolSpec>;
   /** Pools made from somebody else's handoff. */
-  readonly attached: Shelf<Handoff>;
+  readonly attached: Shelf<AttachedRecord>;
+  /** Processes that engines started, refreshed at health ticks. */
+  readonly trees: Shelf<TreeRecord>;
+  /** Resolves when no write or removal is under way or waits. Failures were told to whoever asked for them. */
+  settled(): Promise<void>;
+}
+
+export interface KeptMemory extends PoolMemory {
+  /** Boot of its monotonic times and of its phase. */
+  readonly bootId: string;
+}
+
+export interface AttachedRecord {
+  readonly version: 1;
+  readonly poolId: string;
+  /** Boot in which the handoff was seen: its pid and endpoint prove nothing in another. */
+  readonly bootId: string;
+  readonly handoff: Handoff;
+}
+
+/** What ending an engine must end besides its first process. */
+export interface TreeRecord {
+  readonly version: 1;
+  readonly poolId: string;
+  /** That of the run record it belongs to. */
+  readonly incarnation: string;
+  readonly descendants: readonly { readonly pid: number; readonly startTime: number }[];
 }
