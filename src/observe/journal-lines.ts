@@ -45,15 +45,10 @@ export const checkpointLine = (seq: number, seen: Observation): string =>
       value: seen.snapshot.value,
       context: sanitise(seen.snapshot.context),
       status: seen.snapshot.status,
-      children: childrenOf(seen.snapshot),
+      // A fold must know whom the actor can speak to.
+      children: Object.keys(seen.snapshot.children ?? {}),
     },
   });
-
-/** A fold must know whom the actor can speak to. */
-const childrenOf = (snapshot: MachineState): readonly string[] => {
-  const children = at(snapshot, 'children');
-  return typeof children === 'object' && children !== null ? Object.keys(children) : [];
-};
 
 export const transitionRecord = (seq: number, seen: Observation): TransitionRecord => ({
   seq,

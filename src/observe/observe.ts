@@ -17,6 +17,8 @@ export interface MachineState {
   readonly value: unknown;
   readonly context: unknown;
   readonly status: string;
+  /** Actors it can speak to, by id. */
+  readonly children?: object;
 }
 
 export interface ObservedEvent {
@@ -132,7 +134,8 @@ export const createInspector = (observers: readonly Observer[], { onFailure, sta
     if (!isMachineSnapshot(snapshot)) return;
     const name: unknown = snapshot.machine.id;
     if (!isMachineName(name)) return;
-    const state: MachineState = { value: snapshot.value, context: snapshot.context, status: snapshot.status };
+    const { value, context, status, children } = snapshot;
+    const state: MachineState = { value, context, status, children };
     const next: Known = { id: idOf(ref) ?? name, machine: name, state };
     const before = known.get(ref)?.state ?? null;
     known.set(ref, next);

@@ -5,7 +5,7 @@
 import { pathOf, rfc3339, rfc3339OrNull } from '../policies/describe.ts';
 import { reasonRow } from '../reasons.ts';
 import type { PoolStatus } from '../views.ts';
-import type { GpuFact, PoolState } from '../vocabulary.ts';
+import type { PoolState } from '../vocabulary.ts';
 import type { PoolContext } from './context.ts';
 import { isLive } from './reports.ts';
 
@@ -18,8 +18,8 @@ export interface PoolSurroundings {
   readonly nodeId: string;
   /** When the present public state was entered, milliseconds since the epoch. */
   readonly since: number;
-  /** Latest facts of a card by UUID; null when it is not there. */
-  readonly gpu: (uuid: string) => GpuFact | null;
+  /** Memory of a GPU or MIG slice by UUID, as last seen; null when it is not there. */
+  readonly gpu: (uuid: string) => { readonly totalBytes: number | null; readonly freeBytes: number | null } | null;
 }
 
 export const stateOf = (value: unknown): PoolState => pathOf(value).split('.')[0] as PoolState;
@@ -54,9 +54,9 @@ export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): Pool
     slots_total: load.slotsTotal ?? context.proof?.slotsTotal ?? null,
     slots_free: state === 'ready' ? load.slotsFree : null,
     active_leases: load.inFlight,
-    vram_total_bytes: sum(facts.map((fact) => fact?.memoryTotalBytes ?? null)),
+    vram_total_bytes: sum(facts.map((fact) => fact?.totalBytes ?? null)),
     vram_used_bytes: context.samples.vramUsedBytes,
-    vram_free_bytes: sum(facts.map((fact) => fact?.memoryFreeBytes ?? null)),
+    vram_free_bytes: sum(facts.map((fact) => fact?.freeBytes ?? null)),
     residency: context.proof?.residency ?? 'unproven',
     models_available: context.proof?.modelsAvailable ?? [],
     progress: progressView(context, state),
