@@ -29,8 +29,10 @@ const notProvided = (name: string) => (): never => {
 export const nodeActors = {
   pool: poolMachine,
   registration: registrationMachine,
-  /** Reads declarations, run records and memories. Unreadable files are set aside and named, never fatal. */
-  loadState: fromPromise<BootState & { readonly setAside: readonly Cause[] }, Record<string, never>>(notProvided('loadState')),
+  /** Reads declarations, run records and memories. Unreadable files are set aside and named, never fatal; leftovers are `cleaned`. */
+  loadState: fromPromise<BootState & { readonly setAside: readonly Cause[]; readonly cleaned: readonly string[] }, Record<string, never>>(
+    notProvided('loadState'),
+  ),
   /** pool.recalled: what is on disk of one pool whose actor broke, read again. */
   recallPool: fromCallback<{ type: 'recall.none' }, Omit<BootPool, 'run' | 'memory'>>(notProvided('recallPool')),
   /** gpu.discovered, gpu.sampled, gpu.probeFailed. */

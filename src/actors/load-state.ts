@@ -1,0 +1,75 @@
+/**
+ * Reads the state directory at the start, clears away what means nothing any more, and says what pools there are.
+ *
+ * Rejects only where a folder cannot be read at all: going on would start second engines beside those that run. Stopping it
+ * leaves the files as they are then; reading again finds the same.
+ */
+import { fromPromise } from 'xstate';
+import { causeOf } from '../cause.ts';
+import { stamp } from '../clock.ts';
+import type { BootState, nodeActors } from '../machines/node/actors.ts';
+import type { Failure } from '../machines/pool/actors.ts';
+import type { Cause, PoolSpec } from '../machines/vocabulary.ts';
+import { type BootPlan, type Configured, type Found, type Leftover, planBoot } from '../state/boot-plan.ts';
+import type { Listing, StateStore } from '../state/store.ts';
+
+export interface LoadStateDeps {
+  readonly store: StateStore;
+  /** Pools of the pools file. */
+  readonly configured: () => readonly Configured[];
+  readonly hashOf: (spec: PoolSpec) => string;
+  readonly bootId: string;
+}
+
+export const loadState = (deps: LoadStateDeps): typeof nodeActors.loadState =>
+  fromPromise<BootState & { readonly setAside: readonly Cause[]; readonly cleaned: readonly string[] }, Record<string, never>>(async () => {
+    try {
+      const lists = await listAll(deps.store);
+      const plan = planBoot(foundIn(lists, deps));
+      const failures = await carryOut(plan, deps.store);
+      return {
+        pools: plan.pools,
+        setAside: [...Object.values(lists).flatMap(({ setAside }) => setAside.map(({ cause }) => cause)), ...plan.troubles, ...failures],
+        cleaned: [...sweptIn(lists), ...plan.leftovers.map(said)],
+        ...stamp(),
+      };
+    } catch (thrown) {
+      throw { cause: causeOf(thrown, 'state_store_failed'), ...stamp() } satisfies Failure;
+    }
+  });
+
+const listAll = async ({ runs, memories, declared, attached, trees }: StateStore) => ({
+  runs: await runs.list(),
+  memories: await memories.list(),
+  declared: await declared.list(),
+  attached: await attached.list(),
+  trees: await trees.list(),
+});
+
+type Lists = Awaited<ReturnType<typeof listAll>>;
+
+const foundIn = ({ runs, memories, declared, attached, trees }: Lists, { configured, hashOf, bootId }: LoadStateDeps): Found => ({
+  bootId,
+  hashOf,
+  configured: configured(),
+  runs: runs.values,
+  memories: memories.values,
+  declared: declared.values,
+  damagedDeclarations: declared.setAside.flatMap(({ id }) => (id === null ? [] : [id])),
+  attached: attached.values,
+  trees: trees.values,
+});
+
+/** What could not be done, which the next start tries again. */
+const carryOut = async ({ leftovers, redeclared }: BootPlan, store: StateStore): Promise<readonly Cause[]> => {
+  const done = await Promise.allSettled([
+    ...leftovers.map(({ shelf, id }) => store[shelf].remove(id)),
+    ...redeclared.map((spec) => store.declared.write(spec.id, spec)),
+  ]);
+  return done.flatMap((one) => (one.status === 'rejected' ? [causeOf(one.reason, 'state_store_failed')] : []));
+};
+
+const sweptIn = (lists: Lists): readonly string[] =>
+  Object.entries<Listing<unknown>>(lists).flatMap(([shelf, { swept }]) => swept.map((name) => `${shelf}/${name}: left by a write that was cut off`));
+
+const said = ({ shelf, id, why }: Leftover): string => `${shelf}/${id}.json: ${why}`;

@@ -1,0 +1,141 @@
+/**
+ * What the files of a state directory mean at a start: which pools there are, which files mean nothing any more, what is to be
+ * written again. Pure.
+ *
+ * Declared beats attached, the pools file beats the API, and an engine that runs is never forgotten: without a declaration it
+ * becomes an orphan.
+ */
+import type { BootPool } from '../machines/node/actors.ts';
+import { attachedSpec } from '../machines/pool/attached.ts';
+import type { Cause, PoolMemory, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
+import type { AttachedRecord, KeptMemory, StateStore, TreeRecord } from './store.ts';
+
+export interface Found {
+  readonly bootId: string;
+  readonly configured: readonly Configured[];
+  readonly runs: readonly RunRecord[];
+  readonly memories: readonly KeptMemory[];
+  readonly declared: readonly PoolSpec[];
+  /** Declarations over the API that could not be read. */
+  readonly damagedDeclarations: readonly string[];
+  readonly attached: readonly AttachedRecord[];
+  readonly trees: readonly TreeRecord[];
+  readonly hashOf: (spec: PoolSpec) => string;
+}
+
+export interface Configured {
+  readonly spec: PoolSpec;
+  readonly specHash: string;
+}
+
+export interface Leftover {
+  readonly shelf: Exclude<keyof StateStore, 'dir' | 'settled'>;
+  readonly id: string;
+  readonly why: string;
+}
+
+export interface BootPlan {
+  /** Sorted by id. */
+  readonly pools: readonly BootPool[];
+  readonly leftovers: readonly Leftover[];
+  /** Declarations lost with their file and known from the engine that runs by them. */
+  readonly redeclared: readonly PoolSpec[];
+  readonly troubles: readonly Cause[];
+}
+
+export const planBoot = (found: Found): BootPlan => {
+  const known = byId(found);
+  const ids = [...new Set([...known.configured.keys(), ...known.declared.keys(), ...known.runs.keys(), ...known.attached.keys()])].sort();
+  return {
+    pools: ids.map((id) => bootPool(id, known, found)),
+    leftovers: leftoversOf(found, known),
+    redeclared: [...known.redeclared.values()],
+    troubles: found.declared.filter(({ id }) => known.configured.has(id)).map(declaredTwice),
+  };
+};
+
+/** Memory as far as it holds in this boot: phase, proof and drain only beside the engine they are about. */
+export const memoryInBoot = ({ bootId, ...memory }: KeptMemory, boot: string, run: RunRecord | null): PoolMemory => {
+  const engineless = run === null || bootId !== boot ? { phase: null, proof: null, drain: null } : {};
+  return { ...memory, ...engineless, restart: bootId === boot ? memory.restart : { ...memory.restart, startsMono: [] } };
+};
+
+interface Known {
+  readonly configured: ReadonlyMap<string, Configured>;
+  /** Those restored included. */
+  readonly declared: ReadonlyMap<string, PoolSpec>;
+  readonly redeclared: ReadonlyMap<string, PoolSpec>;
+  /** Of this boot. */
+  readonly runs: ReadonlyMap<string, RunRecord>;
+  readonly memories: ReadonlyMap<string, KeptMemory>;
+  /** Of this boot, of pools that are nothing else. */
+  readonly attached: ReadonlyMap<string, AttachedRecord>;
+}
+
+const byId = ({ bootId, configured, runs, memories, declared, damagedDeclarations, attached }: Found): Known => {
+  const live = mapBy(runs.filter((run) => run.bootId === bootId));
+  const inFile = new Map(configured.map((one) => [one.spec.id, one]));
+  const redeclared = new Map(
+    damagedDeclarations.flatMap((id) => {
+      const spec = live.get(id)?.spec;
+      return spec === undefined || inFile.has(id) ? [] : [[id, spec] as const];
+    }),
+  );
+  const overApi = new Map([...declared.map((spec) => [spec.id, spec] as const), ...redeclared]);
+  const isOther = (id: string): boolean => inFile.has(id) || overApi.has(id) || live.has(id);
+  return {
+    configured: inFile,
+    declared: overApi,
+    redeclared,
+    runs: live,
+    memories: mapBy(memories),
+    attached: mapBy(attached.filter((one) => one.bootId === bootId && !isOther(one.poolId))),
+  };
+};
+
+const mapBy = <T extends { readonly poolId: string }>(values: readonly T[]): ReadonlyMap<string, T> =>
+  new Map(values.map((value) => [value.poolId, value]));
+
+const bootPool = (poolId: string, known: Known, found: Found): BootPool => {
+  const run = known.runs.get(poolId) ?? null;
+  const memory = known.memories.get(poolId);
+  return {
+    poolId,
+    ...declarationOf(poolId, known, found),
+    run,
+    memory: memory === undefined ? null : memoryInBoot(memory, found.bootId, run),
+  };
+};
+
+/** An orphan's origin is not known any more; `file` is what it is shown as while it drains. */
+const declarationOf = (id: string, known: Known, { hashOf }: Found): Pick<BootPool, 'origin' | 'spec' | 'specHash' | 'handoff'> => {
+  const configured = known.configured.get(id);
+  if (configured !== undefined) return { origin: 'file', ...configured, handoff: null };
+  const declared = known.declared.get(id);
+  if (declared !== undefined) return { origin: 'api', spec: declared, specHash: hashOf(declared), handoff: null };
+  const handoff = known.attached.get(id)?.handoff;
+  if (handoff === undefined) return { origin: 'file', spec: null, specHash: null, handoff: null };
+  const spec = attachedSpec(handoff);
+  return { origin: 'attached', spec, specHash: hashOf(spec), handoff };
+};
+
+const leftoversOf = (found: Found, known: Known): readonly Leftover[] => [
+  ...found.runs.filter(({ bootId }) => bootId !== found.bootId).map(leftover('runs', 'its engine ended with an earlier boot')),
+  ...found.trees
+    .filter(({ poolId, incarnation }) => known.runs.get(poolId)?.incarnation !== incarnation)
+    .map(leftover('trees', 'its engine is not recorded any more')),
+  ...found.attached.filter(({ poolId }) => !known.attached.has(poolId)).map(leftover('attached', 'of an earlier boot, or the pool is declared now')),
+  ...found.memories
+    .filter(({ poolId: id }) => ![known.configured, known.declared, known.runs, known.attached].some((pools) => pools.has(id)))
+    .map(leftover('memories', 'nothing declares the pool and no engine of it runs')),
+];
+
+const leftover =
+  (shelf: Leftover['shelf'], why: string) =>
+  ({ poolId }: { readonly poolId: string }): Leftover => ({ shelf, id: poolId, why });
+
+const declaredTwice = ({ id }: PoolSpec): Cause => ({
+  code: 'invalid_spec',
+  message: `pool ${id} is declared in the pools file and was declared over the API: the pools file counts; take it out of the file, or leave it`,
+  details: { pool_id: id },
+});
