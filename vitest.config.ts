@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { reporters } from './tools/test-reporters.ts';
 
 export default defineConfig({
   test: {
@@ -9,5 +10,6 @@ export default defineConfig({
     hookTimeout: 20_000,
     restoreMocks: true,
     dangerouslyIgnoreUnhandledErrors: false,
+    reporters: reporters(),
   },
 });

@@ -1,0 +1,17 @@
+/** Tests of the whole daemon on a real machine: one file at a time, each with its own minutes. `npm run test:system`. */
+import { defineConfig } from 'vitest/config';
+import { reporters } from './tools/test-reporters.ts';
+
+export default defineConfig({
+  test: {
+    include: ['test/system/**/*.test.ts'],
+    pool: 'forks',
+    fileParallelism: false,
+    testTimeout: 300_000,
+    hookTimeout: 120_000,
+    restoreMocks: true,
+    dangerouslyIgnoreUnhandledErrors: false,
+    passWithNoTests: true,
+    reporters: reporters(),
+  },
+});
