@@ -1,0 +1,133 @@
+/**
+ * Commands to pools: what is refused here is what no chart could answer (no such pool, a node that ends, a spec that is not
+ * valid, VRAM that is known not to suffice) or what its state does not accept; the rest is sent and taken.
+ */
+import { randomUUID } from 'node:crypto';
+import { stamp } from '../clock.ts';
+import { estimateNeedBytes } from '../gpu/estimate.ts';
+import type { CommandResult, NodePort, PoolCommandName } from '../http/ports.ts';
+import type { PoolCommand } from '../machines/events.ts';
+import { latest } from '../machines/node/view.ts';
+import { admit } from '../machines/policies/ledger.ts';
+import { matchEntry } from '../machines/policies/roster.ts';
+import { judgeCommand } from '../machines/pool/commands.ts';
+import type { PoolStatus } from '../machines/views.ts';
+import type { Cause } from '../machines/vocabulary.ts';
+import type { NodePortOptions } from './node-port.ts';
+
+const endingRetryMs = 5_000;
+const vramRetryMs = 30_000;
+
+type Commands = Pick<NodePort, 'preload' | 'drain' | 'resume' | 'reload' | 'declare' | 'remove'>;
+type Refusal = Extract<CommandResult, { readonly ok: false }>;
+
+export const createCommands = ({ node, views, store, poolsFile, changeSpec, hashOf }: NodePortOptions): Commands => {
+  const refusal = (id: string, command: PoolCommandName): Refusal | PoolStatus => {
+    const status = views.pool(id);
+    if (status === null) return { ok: false, problem: 'unknown_pool' };
+    if (node.getSnapshot().context.stopping !== null) return ending;
+    const reloading = (views.poolRef(id)?.getSnapshot().context.reload ?? null) !== null;
+    const verdict = judgeCommand({ origin: status.origin, state: status.state, substate: status.substate, reloading }, command);
+    if (verdict.ok) return status;
+    const { message, accepts } = verdict;
+    return { ok: false, problem: 'illegal', message, state: stateOf(status), accepts };
+  };
+  const give = (id: string, command: PoolCommand, operationId: string | null = null): CommandResult => {
+    node.send({ type: 'pool.commanded', poolId: id, command, ...stamp() });
+    const status = views.pool(id);
+    return status === null ? { ok: false, problem: 'unknown_pool' } : { ok: true, status, operationId };
+  };
+  const order = (id: string, name: PoolCommandName, make: () => PoolCommand): CommandResult => {
+    const judged = refusal(id, name);
+    return 'problem' in judged ? judged : give(id, make());
+  };
+
+  return {
+    preload: (id) => {
+      const judged = refusal(id, 'preload');
+      if ('problem' in judged) return judged;
+      const shortage = judged.live ? null : shortageOf(id);
+      if (shortage !== null) return unavailable(shortage);
+      return give(id, { type: 'pool.start', ...stamp() });
+    },
+    drain: (id, deadlineMs) => order(id, 'drain', () => ({ type: 'pool.drain', deadlineMs, ...stamp() })),
+    resume: (id) => order(id, 'resume', () => ({ type: 'pool.resume', ...stamp() })),
+    reload: (id, changes) => {
+      const judged = refusal(id, 'reload');
+      if ('problem' in judged) return judged;
+      const spec = views.poolRef(id)?.getSnapshot().context.spec;
+      if (spec === undefined) return { ok: false, problem: 'unknown_pool' };
+      const changed = changeSpec(spec, changes);
+      if (!changed.ok) return { ok: false, problem: 'invalid', mistakes: changed.mistakes };
+      const operationId = randomUUID();
+      return give(id, { type: 'pool.reload', spec: changed.spec, specHash: hashOf(changed.spec), operationId, ...stamp() }, operationId);
+    },
+    declare: async (spec) => {
+      if (node.getSnapshot().context.stopping !== null) return ending;
+      const there = views.pool(spec.id);
+      if (there !== null) return exists(there, poolsFile);
+      await store.declared.write(spec.id, spec);
+      node.send({ type: 'pool.declared', spec, specHash: hashOf(spec), origin: 'api', ...stamp() });
+      const status = views.pool(spec.id);
+      return status === null ? { ok: false, problem: 'unknown_pool' } : { ok: true, status, operationId: null };
+    },
+    remove: async (id) => {
+      const judged = refusal(id, 'remove');
+      if ('problem' in judged) return judged;
+      if (judged.origin === 'file') return declaredInFile(judged, poolsFile);
+      // First, so that a crash in between leaves an engine that is adopted and drained, not a pool that comes back.
+      await store.declared.remove(id);
+      return give(id, { type: 'pool.remove', ...stamp() });
+    },
+  };
+
+  /** Null: it fits, or nobody knows. */
+  function shortageOf(id: string): Cause | null {
+    const { context } = node.getSnapshot();
+    const pool = views.poolRef(id)?.getSnapshot().context;
+    const entry = context.roster[id];
+    const inventory = latest(context);
+    if (pool === undefined || entry === undefined || inventory === null || pool.model === null) return null;
+    const match = matchEntry(entry, inventory);
+    if (!match.matched) return null;
+    const needBytes = estimateNeedBytes(pool.spec, pool.model);
+    const admission = admit(context.ledger, { poolId: id, needBytes, gpus: match.gpus, inventory, tensorSplit: pool.spec.tensor_split });
+    return admission.granted ? null : admission.cause;
+  }
+};
+
+const stateOf = ({ state, substate }: PoolStatus): string => (substate === '' ? state : `${state}.${substate}`);
+
+const ending: Refusal = {
+  ok: false,
+  problem: 'unavailable',
+  code: 'operator',
+  message: 'the daemon is shutting down and takes no orders; give it again once it has been started',
+  retryAfterMs: endingRetryMs,
+  details: {},
+};
+
+const unavailable = ({ code, message, details }: Cause): Refusal => ({
+  ok: false,
+  problem: 'unavailable',
+  code,
+  message,
+  retryAfterMs: vramRetryMs,
+  details: details ?? {},
+});
+
+const exists = (there: PoolStatus, poolsFile: string): Refusal => ({
+  ok: false,
+  problem: 'illegal',
+  message: `pool ${there.pool_id} exists already, ${there.origin === 'file' ? `declared in ${poolsFile}` : `of origin ${there.origin}`}; choose another id, or reload it`,
+  state: stateOf(there),
+  accepts: [],
+});
+
+const declaredInFile = (there: PoolStatus, poolsFile: string): Refusal => ({
+  ok: false,
+  problem: 'illegal',
+  message: `pool ${there.pool_id} is declared in ${poolsFile}; take it out of that file and reload the daemon, or drain it`,
+  state: stateOf(there),
+  accepts: ['preload', 'drain', 'reload'],
+});

@@ -1,0 +1,90 @@
+/**
+ * The living actor system in the API's words, read at the moment of asking. Views are made once per change: a snapshot that
+ * is still the same is not translated again.
+ *
+ * Reads only. Commands are in `commands.ts`.
+ */
+import type { ActorRefFrom, SnapshotFrom } from 'xstate';
+import type { NodeMachine } from '../machines/node/machine.ts';
+import { gpuViews, latest, memoryOf, type NodeSurroundings, nodeView } from '../machines/node/view.ts';
+import type { PoolMachine } from '../machines/pool/machine.ts';
+import { poolView } from '../machines/pool/view.ts';
+import type { RegistrationMachine } from '../machines/registration/machine.ts';
+import { registrationView } from '../machines/registration/view.ts';
+import type { GpuView, NodeView, PoolStatus } from '../machines/views.ts';
+import type { Inventory } from '../machines/vocabulary.ts';
+import type { Since } from './since.ts';
+
+export type NodeRef = ActorRefFrom<NodeMachine>;
+export type PoolRef = ActorRefFrom<PoolMachine>;
+export type RegistrationRef = ActorRefFrom<RegistrationMachine>;
+
+export interface LiveViewsOptions {
+  readonly node: NodeRef;
+  readonly since: Since;
+  readonly around: Omit<NodeSurroundings, 'registration'>;
+  /** GPU facts older than this are marked stale. */
+  readonly staleMs: number;
+  readonly now?: () => number;
+}
+
+export interface LiveViews {
+  node(): NodeView;
+  /** Sorted by id. */
+  pools(): readonly PoolStatus[];
+  pool(id: string): PoolStatus | null;
+  gpus(): readonly GpuView[];
+  poolRef(id: string): PoolRef | null;
+  registrationRef(): RegistrationRef | null;
+}
+
+interface Made {
+  readonly snapshot: SnapshotFrom<PoolMachine>;
+  readonly inventory: Inventory | null;
+  readonly view: PoolStatus;
+}
+
+export const createLiveViews = ({ node, since, around, staleMs, now = Date.now }: LiveViewsOptions): LiveViews => {
+  const made = new Map<string, Made>();
+  const startedAt = now();
+
+  const childOf = (actorId: string): unknown => Reflect.get(node.getSnapshot().children, actorId);
+  const poolRef = (id: string): PoolRef | null => {
+    const actorId = node.getSnapshot().context.roster[id]?.actorId;
+    // The roster names pool actors only.
+    return actorId === undefined ? null : ((childOf(actorId) as PoolRef | undefined) ?? null);
+  };
+  const registrationRef = (): RegistrationRef | null => (childOf('registration') as RegistrationRef | undefined) ?? null;
+
+  const pool = (id: string): PoolStatus | null => {
+    const ref = poolRef(id);
+    if (ref === null) {
+      made.delete(id);
+      return null;
+    }
+    const { context } = node.getSnapshot();
+    const snapshot = ref.getSnapshot();
+    const inventory = latest(context);
+    const before = made.get(id);
+    if (before !== undefined && before.snapshot === snapshot && before.inventory === inventory) return before.view;
+    const view = poolView(snapshot, { nodeId: context.nodeId, since: since.of(ref.id) ?? startedAt, gpu: (uuid) => memoryOf(context, uuid) });
+    made.set(id, { snapshot, inventory, view });
+    return view;
+  };
+
+  return {
+    node: () => {
+      const registration = registrationRef();
+      return nodeView(node.getSnapshot(), { ...around, registration: registration === null ? null : registrationView(registration.getSnapshot()) });
+    },
+    pools: () =>
+      Object.keys(node.getSnapshot().context.roster)
+        .sort()
+        .map(pool)
+        .filter((view) => view !== null),
+    pool,
+    gpus: () => gpuViews(node.getSnapshot().context, { now: now(), staleMs }),
+    poolRef,
+    registrationRef,
+  };
+};

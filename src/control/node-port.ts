@@ -1,0 +1,55 @@
+/**
+ * The node as the HTTP rim sees it: views to read, commands to give. Commands become events; what a pool makes of them is its
+ * chart's. Waits for nothing but a declaration to be on disk and an answer of orchestratord.
+ */
+import type { NodePort } from '../http/ports.ts';
+import type { PoolSpec } from '../machines/vocabulary.ts';
+import type { StateStore } from '../state/store.ts';
+import { askControlPlane } from './ask-control-plane.ts';
+import { createCommands } from './commands.ts';
+import type { LiveViews, NodeRef } from './live-views.ts';
+
+export interface NodePortOptions {
+  readonly node: NodeRef;
+  readonly views: LiveViews;
+  readonly store: StateStore;
+  readonly version: string;
+  /** Names the pools file in refusals. */
+  readonly poolsFile: string;
+  readonly changeSpec: ChangeSpec;
+  readonly hashOf: (spec: PoolSpec) => string;
+}
+
+/** A spec with some fields replaced, checked as a whole. One line per mistake. */
+export type ChangeSpec = (
+  spec: PoolSpec,
+  changes: Readonly<Record<string, unknown>>,
+) => { readonly ok: true; readonly spec: PoolSpec } | { readonly ok: false; readonly mistakes: readonly string[] };
+
+export const createNodePort = (options: NodePortOptions): NodePort => {
+  const { node, views, version } = options;
+  const commands = createCommands(options);
+  return {
+    version,
+    uptimeMs: () => process.uptime() * 1000,
+    node: () => views.node(),
+    pools: () => views.pools(),
+    pool: (id) => views.pool(id),
+    gpus: () => views.gpus(),
+    notReady: () => notReady(views),
+    ...commands,
+    registerNow: () => askControlPlane(node, views, 'register'),
+    heartbeatNow: () => askControlPlane(node, views, 'heartbeat'),
+  };
+};
+
+const notReady = (views: LiveViews): readonly string[] => {
+  const { lifecycle, gpus_state, gpu_error, degraded } = views.node();
+  const pools = views.pools();
+  return [
+    ...(lifecycle === 'serving' ? [] : [`the node is ${lifecycle}`]),
+    ...(gpus_state === 'known' ? [] : [`its GPUs are not known (${gpus_state})${gpu_error === null ? '' : `: ${gpu_error}`}`]),
+    ...(pools.length === 0 || pools.some((pool) => pool.ready) ? [] : ['no pool is ready']),
+    ...degraded.filter((one) => one.startsWith('state_store_failed')),
+  ];
+};
