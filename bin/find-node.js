@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 
 export const neededMajor = 26;
 
-/** sysexits: something that has to be there is not. */
-export const unavailable = 69;
+/** As for every other mistake in how this machine is set up. */
+export const badSetup = 78;
 
 const majorOf = (version) => Number(version.split('.')[0]);
 

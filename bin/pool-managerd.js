@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
  * The command, on whatever Node the machine has: with one that will do it starts the daemon's main, with an older one it
- * hands over to the Node in node_modules, and without that it says what to do and exits with 69.
+ * hands over to the Node in node_modules, and without that it says what to do and exits with 78.
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { findNode, unavailable, whatToDo } from './find-node.js';
+import { badSetup, findNode, whatToDo } from './find-node.js';
 
 /** `node:ffi` is experimental and used knowingly; every other warning is shown. */
 const hideExperimentalWarnings = () => {
@@ -31,7 +31,7 @@ const wrap = (node) => {
   for (const signal of signals) process.on(signal, () => typed.includes(signal) || child.kill(signal));
   child.on('error', (error) => {
     console.error(`${node} could not be started: ${error.message}\n${whatToDo()}`);
-    process.exitCode = unavailable;
+    process.exitCode = badSetup;
   });
   child.on('exit', (code, signal) => {
     process.exitCode = code === null ? 128 + (constants.signals[signal] || 0) : code;
@@ -41,7 +41,7 @@ const wrap = (node) => {
 const node = findNode();
 if (node === null) {
   console.error(whatToDo());
-  process.exitCode = unavailable;
+  process.exitCode = badSetup;
 } else if (node === process.execPath) {
   hideExperimentalWarnings();
   import('../src/main.ts');

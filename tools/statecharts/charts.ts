@@ -1,5 +1,6 @@
 /** The machines that have a picture, and the three files of each. Adding a machine is adding a row. */
 import type { AnyStateMachine } from 'xstate';
+import { nodeMachine } from '../../src/machines/node/machine.ts';
 import { poolMachine } from '../../src/machines/pool/machine.ts';
 import { registrationMachine } from '../../src/machines/registration/machine.ts';
 import { configJson } from './config-json.ts';
@@ -9,6 +10,7 @@ import { readChart } from './read-chart.ts';
 
 export const chartedMachines: Readonly<Record<string, AnyStateMachine>> = {
   pool: poolMachine,
+  node: nodeMachine,
   registration: registrationMachine,
 };
 
