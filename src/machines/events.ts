@@ -17,6 +17,7 @@ import type {
   PoolSpec,
   PoolState,
   ProbeOutcome,
+  ProvisionPhase,
   Stamp,
 } from './vocabulary.ts';
 
@@ -65,7 +66,10 @@ export type PoolNotice = Stamp &
     | { readonly type: 'gpus.unmatched'; readonly cause: Cause }
     | { readonly type: 'admission.granted'; readonly gpus: readonly GpuRef[]; readonly reservedBytes: number | null }
     | { readonly type: 'admission.refused'; readonly cause: Cause }
+    /** For display only: nothing is decided by it and it is not journaled. */
     | { readonly type: 'progress.made'; readonly step: 'engine' | 'model'; readonly doneBytes: number | null; readonly totalBytes: number | null }
+    /** Provisioning has come to another part of its work. */
+    | { readonly type: 'provision.advanced'; readonly step: 'engine' | 'model'; readonly phase: ProvisionPhase }
     /** keep-memory could not write `<state>/pools/<pool>.json`. */
     | { readonly type: 'memory.failed'; readonly cause: Cause }
     | { readonly type: 'memory.kept' }
@@ -104,9 +108,14 @@ export type PoolReport =
       readonly type: 'reload.settled';
       readonly poolId: string;
       readonly operationId: string;
-      readonly outcome: 'reloaded' | 'rolled_back';
+      /** `given_up`: it came to rest with neither the new spec nor the old one ready. */
+      readonly outcome: 'reloaded' | 'rolled_back' | 'given_up';
       readonly cause: Cause | null;
     }
+  /** Something of this pool that will not go is on these cards: nothing else may be put there. */
+  | { readonly type: 'quarantine.requested'; readonly poolId: string; readonly gpus: readonly GpuRef[]; readonly cause: Cause }
+  /** What would not die is gone. VRAM that was not released is the ledger's to judge. */
+  | { readonly type: 'quarantine.lifted'; readonly poolId: string }
   | { readonly type: 'pool.ended'; readonly poolId: string };
 
 /** From watch-gpus. */
@@ -133,6 +142,8 @@ export type NodeCommand = Stamp &
     | { readonly type: 'pool.commanded'; readonly poolId: string; readonly command: PoolCommand }
     /** A valid pools file replaced the last one. */
     | { readonly type: 'pools.configured'; readonly pools: readonly { readonly spec: PoolSpec; readonly specHash: string }[] }
+    /** The pools file was changed and is not valid: one line per mistake. What is declared stays. */
+    | { readonly type: 'pools.rejected'; readonly mistakes: readonly string[] }
     | { readonly type: 'node.register' }
     | { readonly type: 'node.heartbeat' }
     | { readonly type: 'node.stop'; readonly mode: 'keep' | 'drain' }

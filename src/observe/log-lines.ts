@@ -149,6 +149,12 @@ const nodeLine = (seen: Observation): Line => {
         message: `handoff file ${textAt(event, 'outcome') ?? 'settled'}`,
         fields: { pool_id: textAt(event, 'poolId'), file: textAt(event, 'file') },
       };
+    case 'pools.rejected': {
+      const mistakes = at(event, 'mistakes');
+      return { level: 'error', message: 'the pools file is not valid and is not followed; pools stay as they are', fields: { mistakes } };
+    }
+    case 'pools.configured':
+      return { level: 'info', message: 'the pools file is followed' };
     case 'gpu.probeFailed':
       return {
         level: seen.changed ? 'error' : 'warn',

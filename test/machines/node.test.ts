@@ -277,6 +277,15 @@ describe('pools', () => {
     expect(node.raised()).toContain('new');
   });
 
+  it('stay as they are while the file is not valid, which is said', async () => {
+    const node = await serving({ poolId: 'a' });
+    node.send({ type: 'pools.rejected', mistakes: ['pools[0].id: expected …'], ...tick() });
+    expect(node.heard('a')).toEqual([]);
+    expect(node.context().fileMistakes).toHaveLength(1);
+    node.send({ type: 'pools.configured', pools: [{ spec: gpuSpec({ id: 'a' }), specHash: 'h1' }], ...tick() });
+    expect(node.context().fileMistakes).toBeNull();
+  });
+
   it('that are declared again while they leave are raised anew once they have left', async () => {
     const node = await serving({ poolId: 'a' });
     node.send({ type: 'pools.configured', pools: [], ...tick() });

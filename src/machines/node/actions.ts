@@ -120,8 +120,9 @@ export const node = base.extend({
         roster = { ...roster, [poolId]: birth.entry };
         enqueue.spawnChild('pool', { id: birth.entry.actorId, input: birth.input });
       }
-      enqueue.assign({ roster, spawned });
+      enqueue.assign({ roster, spawned, fileMistakes: null });
     }),
+    keepFileMistakes: assign((_, { mistakes }: { mistakes: readonly string[] }) => ({ fileMistakes: mistakes })),
     noteTroubles: assign(({ context }, { causes }: { causes: readonly Cause[] }) => ({ troubles: [...context.troubles, ...causes].slice(-16) })),
 
     // --- what pools report

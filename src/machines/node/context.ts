@@ -22,6 +22,8 @@ export interface NodeContext {
   readonly gpuCause: Cause | null;
   /** What could not be read at the start, or broke since. */
   readonly troubles: readonly Cause[];
+  /** Of the pools file as it is now, which is therefore not followed; null: it is valid. */
+  readonly fileMistakes: readonly string[] | null;
   readonly restartsMono: readonly number[];
   /** The registration actor has been started; it stays to the end. */
   readonly registrationRuns: boolean;
@@ -39,6 +41,7 @@ export const initialContext = ({ nodeId, registration }: NodeInput): NodeContext
   inventory: null,
   gpuCause: null,
   troubles: [],
+  fileMistakes: null,
   restartsMono: [],
   registrationRuns: false,
   stopping: null,

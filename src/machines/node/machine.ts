@@ -145,6 +145,7 @@ export const nodeMachine = node.createMachine({
         { type: 'tellRegistration', params: { event: { type: 'roster.changed' } } },
       ],
     },
+    'pools.rejected': { actions: { type: 'keepFileMistakes', params: ({ event }) => event } },
     'node.register': { actions: { type: 'tellRegistration', params: ({ event }) => ({ event }) } },
     'node.heartbeat': { actions: { type: 'tellRegistration', params: ({ event }) => ({ event }) } },
 

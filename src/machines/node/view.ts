@@ -86,6 +86,7 @@ export const memoryOf = (context: NodeContext, uuid: string): { readonly totalBy
 const degradations = (value: NodeSnapshot['value'], context: NodeContext): string[] => [
   ...(topOf(value.gpus) === 'blind' ? ['gpus_blind'] : []),
   ...(topOf(value.restarts) === 'calm' ? [] : [topOf(value.restarts) === 'storming' ? 'restart_storm' : 'restarts_gathering']),
+  ...(context.fileMistakes ?? []).map((mistake) => `pools_file_invalid: ${mistake}`),
   ...context.troubles.map(({ code, message }) => `${code}: ${message}`),
 ];
 

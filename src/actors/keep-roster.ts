@@ -1,0 +1,34 @@
+/**
+ * Keeps on disk which pools were made from handoffs, and takes away what is kept of pools that have ended.
+ *
+ * A note that cannot be written is told to `lost`: the pool goes on, and a restart of the daemon would not know it. Undo: stops
+ * listening; a write under way ends.
+ */
+import { fromCallback } from 'xstate';
+import { causeOf } from '../cause.ts';
+import type { nodeActors, RosterNote } from '../machines/node/actors.ts';
+import type { Cause } from '../machines/vocabulary.ts';
+import type { StateStore } from '../state/store.ts';
+
+export interface KeepRosterDeps {
+  readonly store: Pick<StateStore, 'attached' | 'memories' | 'declared'>;
+  readonly bootId: string;
+  readonly lost: (poolId: string, cause: Cause) => void;
+}
+
+export const keepRoster = ({ store, bootId, lost }: KeepRosterDeps): typeof nodeActors.keepRoster =>
+  fromCallback<RosterNote, Record<string, never>>(({ receive }) => {
+    const tell = (poolId: string) => (thrown: unknown) => lost(poolId, causeOf(thrown, 'state_store_failed'));
+    receive((note) => {
+      switch (note.type) {
+        case 'pool.attached': {
+          const { poolId } = note.handoff;
+          void store.attached.write(poolId, { version: 1, poolId, bootId, handoff: note.handoff }).catch(tell(poolId));
+          return;
+        }
+        case 'pool.forgotten':
+          for (const shelf of [store.attached, store.memories, store.declared]) void shelf.remove(note.poolId).catch(tell(note.poolId));
+          return;
+      }
+    });
+  });

@@ -1,0 +1,57 @@
+/**
+ * Follows the pools file: reads it again when it has changed and been quiet for a moment, or when told to, and tells the node.
+ *
+ * A file that is not valid is told as such and changes nothing. Never two readings at once.
+ */
+import { watch } from 'chokidar';
+import { stamp } from '../clock.ts';
+import type { PoolsResult } from '../config/pools-file.ts';
+import type { PoolSpec } from '../machines/vocabulary.ts';
+import type { NodeRef } from './live-views.ts';
+
+export interface FollowConfigOptions {
+  readonly file: string;
+  readonly load: () => PoolsResult;
+  readonly hashOf: (spec: PoolSpec) => string;
+  readonly node: NodeRef;
+  readonly warn: (line: string) => void;
+}
+
+export interface FollowingConfig {
+  /** Reads the file now; one line per mistake. */
+  reload(): readonly string[];
+  close(): Promise<void>;
+}
+
+/** An editor's several writes are one change. */
+const quietMs = 250;
+
+export const followConfig = ({ file, load, hashOf, node, warn }: FollowConfigOptions): FollowingConfig => {
+  let timer: NodeJS.Timeout | undefined;
+
+  const reload = (): readonly string[] => {
+    clearTimeout(timer);
+    const loaded = load();
+    if (!loaded.ok) {
+      node.send({ type: 'pools.rejected', mistakes: loaded.mistakes, ...stamp() });
+      return loaded.mistakes;
+    }
+    for (const line of loaded.warnings) warn(line);
+    node.send({ type: 'pools.configured', pools: loaded.pools.map((spec) => ({ spec, specHash: hashOf(spec) })), ...stamp() });
+    return [];
+  };
+
+  const watcher = watch(file, { ignoreInitial: true, persistent: false });
+  watcher.on('all', () => {
+    clearTimeout(timer);
+    timer = setTimeout(reload, quietMs);
+  });
+  watcher.on('error', (thrown) => warn(`the pools file ${file} is not watched any more: ${String(thrown)}; send SIGHUP after a change`));
+  return {
+    reload,
+    close: async () => {
+      clearTimeout(timer);
+      await watcher.close();
+    },
+  };
+};
