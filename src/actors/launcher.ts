@@ -5,23 +5,31 @@
 import type { LaunchPlan } from '../engines/adapter.ts';
 import type { EngineExit, RunRecord } from '../machines/vocabulary.ts';
 
-/** A Cause is thrown as `CauseError`; nothing is left running when start() fails. */
+/** What is known of a run before it has a process. */
+export type RunFacts = Omit<RunRecord, 'pid' | 'startTime' | 'unit' | 'invocationId' | 'launcher' | 'exitFifo' | 'startedAt' | 'startedMono'>;
+
 export interface Launcher {
   readonly name: RunRecord['launcher'];
-  /** `makeRecord` is called with the pid before the engine can run its first instruction that matters; the record is on disk before start() returns. */
-  start(
-    plan: LaunchPlan,
-    run: Omit<RunRecord, 'pid' | 'startTime' | 'unit' | 'invocationId' | 'launcher' | 'exitFifo' | 'startedAt' | 'startedMono'>,
-  ): Promise<RunRecord>;
+  /**
+   * Its record is on disk before the engine's first instruction runs. Throws CauseError; nothing is then left, neither process
+   * nor record.
+   */
+  start(plan: LaunchPlan, facts: RunFacts): Promise<RunRecord>;
   /** Calls back once when the engine has ended, also when it ended before; the returned function stops watching and touches nothing. */
   watch(run: RunRecord, onExit: (exit: EngineExit) => void): () => void;
-  /** Ends the whole tree: signal once, grace, KILL. Resolves when nothing of it is left, or with the survivors. */
-  stop(
-    run: RunRecord,
-    options: { readonly signal: 'SIGTERM' | 'SIGINT'; readonly graceMs: number; readonly killWaitMs: number },
-  ): Promise<StopOutcome>;
-  /** Whether the recorded process is alive and is the one recorded. */
+  /** Ends the whole tree: signal once, grace, KILL. Resolves when nothing of it is left, or with the survivors. Twice at once is once. */
+  stop(run: RunRecord, options: StopOptions): Promise<StopOutcome>;
+  /** ours: alive and the one recorded. gone: ended, though some of its tree may be left. stranger: somebody else has its pid. */
   identify(run: RunRecord): Promise<'ours' | 'gone' | 'stranger'>;
+  /** Removes what the launcher keeps for a run whose tree is gone, or is not ours. Sends no signal. */
+  forget(run: RunRecord): Promise<void>;
+}
+
+export interface StopOptions {
+  readonly signal: 'SIGTERM' | 'SIGINT';
+  readonly graceMs: number;
+  /** From KILL on, until survivors are reported. */
+  readonly killWaitMs: number;
 }
 
 export interface StopOutcome {
@@ -29,5 +37,6 @@ export interface StopOutcome {
   readonly survivors: readonly number[];
   /** KILL had to be used. */
   readonly killed: boolean;
+  /** Null: it has not ended. */
   readonly exit: EngineExit | null;
 }

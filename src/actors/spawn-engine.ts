@@ -1,0 +1,98 @@
+/**
+ * Leases a port, plans, starts the process; ends with its record on disk. A start that fails leaves nothing.
+ *
+ * No undo: stopping this actor leaves the engine and its record, which the next daemon adopts.
+ */
+import { randomBytes } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import { fromPromise } from 'xstate';
+import { CauseError, causeOf, isCause } from '../cause.ts';
+import { stamp } from '../clock.ts';
+import type { LaunchPlan } from '../engines/adapter.ts';
+import { adapterFor } from '../engines/index.ts';
+import type { Failure, poolActors, SpawnInput } from '../machines/pool/actors.ts';
+import type { RunRecord, Stamp } from '../machines/vocabulary.ts';
+import type { Shelf } from '../state/store.ts';
+import type { Ports } from './launch/ports.ts';
+import type { Launcher } from './launcher.ts';
+
+export interface SpawnEngineDeps {
+  readonly ports: Ports;
+  readonly launcher: Launcher;
+  readonly runs: Shelf<RunRecord>;
+  /** Makes the engine's log file and returns its path. */
+  readonly createLog: (poolId: string, incarnation: string) => Promise<string>;
+  readonly bootId: string;
+  /** The GPUs are simulated: no device flags, no GPU environment. */
+  readonly simulated: boolean;
+  /** Where clients reach engines that listen on all interfaces. */
+  readonly advertiseHost: string;
+}
+
+export const spawnEngine = (deps: SpawnEngineDeps): typeof poolActors.spawnEngine =>
+  fromPromise<{ readonly run: RunRecord } & Stamp, SpawnInput>(async ({ input }) => {
+    try {
+      await refuseSecond(input.poolId, deps);
+      return { run: await onLeasedPort(input, deps), ...stamp() };
+    } catch (thrown) {
+      throw { cause: causeOf(thrown, 'engine_exited'), ...stamp() } satisfies Failure;
+    }
+  });
+
+/** Two engines of one pool on one card would both be ruined. */
+const refuseSecond = async (poolId: string, { runs, launcher }: SpawnEngineDeps): Promise<void> => {
+  const earlier = await runs.read(poolId);
+  if (earlier === null || (await launcher.identify(earlier)) !== 'ours') return;
+  throw new CauseError({
+    code: 'identity_mismatch',
+    message: `expected no engine of ${poolId} before starting one, found pid ${earlier.pid} recorded and alive; drain the pool or end that process`,
+    details: { pid: earlier.pid },
+  });
+};
+
+const onLeasedPort = async (input: SpawnInput, deps: SpawnEngineDeps): Promise<RunRecord> => {
+  const { poolId, spec } = input;
+  const port = await deps.ports.lease({ poolId, host: spec.host, ports: spec.ports });
+  try {
+    const plan = planOf(input, port, deps.simulated);
+    const incarnation = randomBytes(8).toString('hex');
+    const logFile = await deps.createLog(poolId, incarnation);
+    return await deps.launcher.start(plan, {
+      version: 1,
+      poolId,
+      incarnation,
+      bootId: deps.bootId,
+      host: spec.host,
+      port,
+      endpoint: endpointOf(spec.host, port, deps.advertiseHost),
+      engine: spec.engine,
+      engineVersion: input.engine.version,
+      model: input.model,
+      spec,
+      specHash: input.specHash,
+      gpus: input.gpus,
+      reservedBytes: input.reservedBytes,
+      simulated: deps.simulated,
+      logFile,
+    });
+  } catch (thrown) {
+    deps.ports.release(poolId, port);
+    throw thrown;
+  }
+};
+
+const planOf = ({ spec, engine, model, gpus }: SpawnInput, port: number, simulated: boolean): LaunchPlan => {
+  const adapter = adapterFor(spec.engine);
+  if (isCause(adapter)) throw new CauseError(adapter);
+  const plan = adapter.plan({ spec, engine, model, gpus, simulated, port });
+  if (isCause(plan)) throw new CauseError(plan);
+  return plan;
+};
+
+const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::', '']);
+
+const endpointOf = (host: string, port: number, advertiseHost: string): string => {
+  const bare = host.replace(/^\[|\]$/g, '');
+  const told = wildcards.has(bare) ? advertiseHost.replace(/^\[|\]$/g, '') : bare;
+  return `http://${isIPv6(told) ? `[${told}]` : told}:${port}`;
+};

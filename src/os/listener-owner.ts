@@ -1,0 +1,74 @@
+/**
+ * Who listens on a run's port: the socket's inode against the open files of the run's tree. Asked at every probe, so the last
+ * proof is kept and only checked again.
+ *
+ * Ours means every listener that clients may reach; one stranger beside us (SO_REUSEPORT) is foreign.
+ */
+
+import { type Listener, listenersOn, reaches } from './listeners.ts';
+import { fdOf, fdsOf } from './proc-fds.ts';
+import { isAlive, type ProcIdentity } from './proc-stat.ts';
+
+/** What is needed of a run record. */
+export interface ListeningRun extends ProcIdentity {
+  readonly incarnation: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export type Owner = 'ours' | 'foreign' | 'none' | 'unknown';
+
+interface Known extends ProcIdentity {
+  readonly inode: string;
+  readonly fd: number;
+}
+
+/** Proofs kept; more runs than that are only asked more slowly. */
+const mostKnown = 1024;
+
+export const listenerOwner = <Run extends ListeningRun>(treeOf: (run: Run) => Promise<readonly ProcIdentity[]>): ((run: Run) => Promise<Owner>) => {
+  const known = new Map<string, readonly Known[]>();
+
+  const prove = async (run: Run, listeners: readonly Listener[]): Promise<Owner> => {
+    const { proven, denied } = holdersOf(listeners, await treeOf(run));
+    known.delete(run.incarnation);
+    if (proven.length < listeners.length) return denied ? 'unknown' : 'foreign';
+    for (const oldest of known.keys()) {
+      if (known.size < mostKnown) break;
+      known.delete(oldest);
+    }
+    known.set(run.incarnation, proven);
+    return 'ours';
+  };
+
+  return async (run) => {
+    const listeners = listenersOn(run.port).filter((one) => reaches(one, run.host));
+    if (listeners.length === 0) return 'none';
+    const proofs = known.get(run.incarnation) ?? [];
+    if (listeners.every(({ inode }) => proofs.some((proof) => proof.inode === inode && stillHolds(proof)))) return 'ours';
+    return prove(run, listeners);
+  };
+};
+
+const stillHolds = (proof: Known): boolean => fdOf(proof.pid, proof.fd)?.link === linkOf(proof.inode) && isAlive(proof);
+
+const holdersOf = (
+  listeners: readonly Listener[],
+  tree: readonly ProcIdentity[],
+): { readonly proven: readonly Known[]; readonly denied: boolean } => {
+  const proven = new Map<string, Known>();
+  let denied = false;
+  for (const { pid, startTime } of tree) {
+    const fds = fdsOf(pid);
+    if (fds === 'denied') denied = true;
+    else {
+      for (const { inode } of listeners) {
+        const found = fds.find(({ link }) => link === linkOf(inode));
+        if (found !== undefined) proven.set(inode, { inode, pid, startTime, fd: found.fd });
+      }
+    }
+  }
+  return { proven: [...proven.values()], denied };
+};
+
+const linkOf = (inode: string): string => `socket:[${inode}]`;
