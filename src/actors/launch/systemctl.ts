@@ -24,8 +24,6 @@ export interface Systemctl {
   stop(unit: string): Promise<Told>;
   /** Null: systemd did not answer in time, or not so that it can be read. */
   show(unit: string): Promise<UnitFacts | null>;
-  /** Engine units that are there at all, by pool id. Null as above. */
-  pools(): Promise<readonly string[] | null>;
 }
 
 export const unitOf = (poolId: string): string => {
@@ -52,10 +50,6 @@ export const systemctl = (executable = 'systemctl'): Systemctl => {
     show: async (unit) => {
       const text = await ask(['show', '--property=ActiveState,MainPID,InvocationID,ControlGroup', unit]);
       return text === null ? null : factsOf(text);
-    },
-    pools: async () => {
-      const text = await ask(['list-units', '--plain', '--no-legend', '--all', 'llama-engine@*.service']);
-      return text === null ? null : [...text.matchAll(/^llama-engine@([^.\s]+)\.service\s/gm)].flatMap(([, id]) => (id === undefined ? [] : [id]));
     },
   };
 };

@@ -2,32 +2,34 @@
  * Each engine as a unit of its own, `llama-engine@<pool>.service`: another user, control group and limits, and a life that no
  * end of the daemon touches. Needs the units and the polkit rule of `packaging/`.
  *
- * A run is known by its unit and InvocationID, its process by pid and start time. What is written before the unit is started is
- * enough to find the run again (`recover`) when the daemon dies before it has recorded it.
+ * A run is known by its unit and InvocationID, its process by pid and start time. The unit's first process waits until the run is
+ * recorded and becomes the engine then, so there is no engine without a record.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { CauseError } from '../../cause.ts';
 import { stamp } from '../../clock.ts';
+import type { LaunchPlan } from '../../engines/adapter.ts';
 import type { RunRecord } from '../../machines/vocabulary.ts';
-import { bootId } from '../../os/boot-id.ts';
-import { isAlive, type ProcIdentity, readProcStat } from '../../os/proc-stat.ts';
-import type { Launcher, StopOutcome } from '../launcher.ts';
+import { identityOfPid, isAlive, type ProcIdentity } from '../../os/proc-stat.ts';
+import type { Shelf } from '../../state/store.ts';
+import type { Launcher, RunFacts, StopOutcome } from '../launcher.ts';
+import { engineMissing, whyNotExecutable } from './executable.ts';
 import { type Systemctl, type Told, type UnitFacts, unitOf } from './systemctl.ts';
 import { isInUnit, processesIn } from './unit-cgroup.ts';
-import { type PendingRun, type UnitFiles, unitFiles } from './unit-files.ts';
-import { mostSpecBytes, parseUnitSpec } from './unit-spec.ts';
+import { type UnitFiles, unitFiles } from './unit-files.ts';
+import { mostSpecBytes, parseUnitSpec, type UnitSpec } from './unit-spec.ts';
 import { watchUnit } from './unit-watch.ts';
 
-export interface SystemdLauncherOptions {
+export interface SystemdLauncherDeps {
   readonly systemctl: Systemctl;
   readonly files: UnitFiles;
+  readonly runs: Shelf<RunRecord>;
+  readonly bootId: string;
   readonly cgroupRoot?: string;
 }
 
 export interface SystemdLauncher extends Launcher {
-  /** Runs of units that are alive and were started by a daemon of ours, but are in none of `known`. To be recorded, then adopted. */
-  recover(known: readonly RunRecord[]): Promise<readonly RunRecord[]>;
-  /** The run's processes, by its control group. */
+  /** The run's living processes, by its control group. */
   membersOf(run: RunRecord): Promise<readonly ProcIdentity[]>;
 }
 
@@ -38,59 +40,53 @@ const startWithinMs = 35_000;
 const pollMs = 20;
 const idle = ['inactive', 'failed'];
 
-export const systemdLauncher = ({ systemctl, files, cgroupRoot }: SystemdLauncherOptions): SystemdLauncher => {
-  const completed = (
-    run: PendingRun,
-    { pid, startTime }: ProcIdentity,
-    invocationId: string,
-    at: { startedAt: number; startedMono: number },
-  ): RunRecord => ({
-    ...run,
-    launcher: 'systemd',
-    pid,
-    startTime,
-    unit: unitOf(run.poolId),
-    invocationId,
-    exitFifo: null,
-    ...at,
-  });
+export const systemdLauncher = ({ systemctl, files, runs, bootId, cgroupRoot }: SystemdLauncherDeps): SystemdLauncher => {
+  const stopping = new Map<string, Promise<StopOutcome>>();
 
-  /** The process that the unit started for this incarnation, alive or not; null: it never came to be the engine. */
-  const processOf = async (run: PendingRun, facts: UnitFacts | null): Promise<(ProcIdentity & { readonly invocationId: string }) | null> => {
-    const main = facts === null || facts.mainPid === 0 ? null : readProcStat(facts.mainPid);
-    if (main !== null && facts?.invocationId) return { pid: main.pid, startTime: main.startTime, invocationId: facts.invocationId };
-    const started = await files.started(run.poolId);
-    return started?.incarnation === run.incarnation ? started : null;
-  };
-
-  const start: Launcher['start'] = async (plan, run) => {
-    const unit = unitOf(run.poolId);
+  const start: Launcher['start'] = async (plan, facts) => {
+    const unit = unitOf(facts.poolId);
+    const problem = await whyNotExecutable(plan.executable);
+    if (problem !== null) throw new CauseError(engineMissing(plan.executable, problem));
     const before = await systemctl.show(unit);
     if (before !== null && !idle.includes(before.activeState)) throw occupied(unit, before);
-    const { poolId, incarnation, logFile } = run;
-    const spec = { version: 1 as const, poolId, incarnation, executable: plan.executable, argv: plan.argv, env: plan.env, logFile };
-    checkSpec(spec, poolId);
-    await files.prepare(spec, run);
-    const { at, mono } = stamp();
-    const told = await systemctl.start(unit, startWithinMs);
-    if (told.kind !== 'done') {
-      // Nothing is left running when start() fails, also where the job goes on after the deadline.
-      await systemctl.stop(unit);
-      throw notStarted(unit, told);
+    await files.prepare(specOf(plan, facts));
+    try {
+      const { at, mono } = stamp();
+      const told = await systemctl.start(unit, startWithinMs);
+      if (told.kind !== 'done') throw notStarted(unit, told);
+      const run = runOf(facts, await mainOf(unit), { startedAt: at, startedMono: mono });
+      await runs.write(run.poolId, run);
+      await files.letGo(run.poolId, run.incarnation);
+      return run;
+    } catch (thrown) {
+      await undoStart(unit, facts.poolId);
+      throw thrown;
     }
-    const found = await processOf(run, await systemctl.show(unit));
-    if (found === null) throw endedAtOnce(unit, (await files.ended(poolId))?.result ?? null);
-    return completed(run, found, found.invocationId, { startedAt: at, startedMono: mono });
+  };
+
+  const mainOf = async (unit: string): Promise<ProcIdentity & { readonly invocationId: string }> => {
+    const facts = await systemctl.show(unit);
+    const found = facts === null ? null : identityOfPid(facts.mainPid);
+    if (found === null || facts?.invocationId == null) throw endedAtOnce(unit);
+    return { ...found, invocationId: facts.invocationId };
+  };
+
+  /** Its first process runs nothing without the word, so it may be left to systemd. A write that failed may have left the record. */
+  const undoStart = async (unit: string, poolId: string): Promise<void> => {
+    await systemctl.stop(unit);
+    await runs.remove(poolId).catch(() => undefined);
   };
 
   const identify: Launcher['identify'] = async (run) => {
-    if (run.bootId !== bootId()) return 'gone';
+    if (run.bootId !== bootId) return 'gone';
     const facts = await systemctl.show(unitOf(run.poolId));
-    const isThere = isAlive(run) && isInUnit(run.pid, unitOf(run.poolId)) === true;
     // A systemd that does not answer takes nothing from what /proc proves.
-    if (facts === null) return isThere ? 'ours' : 'gone';
-    if (facts.invocationId === run.invocationId) return isThere ? 'ours' : 'gone';
-    return idle.includes(facts.activeState) ? 'gone' : 'stranger';
+    const isSameRun = facts === null || facts.invocationId === run.invocationId;
+    if (!isSameRun) return idle.includes(facts.activeState) ? 'gone' : 'stranger';
+    if (!isAlive(run) || isInUnit(run.pid, unitOf(run.poolId)) !== true) return 'gone';
+    // The daemon before this one may have ended between the record and the word.
+    await files.letGo(run.poolId, run.incarnation);
+    return 'ours';
   };
 
   const membersOf = async (run: RunRecord): Promise<readonly ProcIdentity[]> => {
@@ -102,11 +98,12 @@ export const systemdLauncher = ({ systemctl, files, cgroupRoot }: SystemdLaunche
 
   const outcome = async (run: RunRecord, survivors: readonly ProcIdentity[]): Promise<StopOutcome> => {
     const ended = await files.ended(run.poolId);
-    const exit = ended?.invocationId === run.invocationId ? ended.exit : null;
-    return { survivors: survivors.map(({ pid }) => pid), killed: exit?.signal === 'SIGKILL' || survivors.length > 0, exit };
+    const exit = ended?.invocationId === run.invocationId ? ended.exit : { code: null, signal: null };
+    const pids = survivors.map(({ pid }) => pid);
+    return { survivors: pids, killed: exit.signal === 'SIGKILL' || pids.length > 0, exit: pids.includes(run.pid) ? null : exit };
   };
 
-  const stop: Launcher['stop'] = async (run, { signal, graceMs, killWaitMs }) => {
+  const end: Launcher['stop'] = async (run, { signal, graceMs, killWaitMs }) => {
     const unit = unitOf(run.poolId);
     const facts = await systemctl.show(unit);
     if (facts !== null && (facts.invocationId !== run.invocationId || idle.includes(facts.activeState))) return outcome(run, []);
@@ -130,41 +127,33 @@ export const systemdLauncher = ({ systemctl, files, cgroupRoot }: SystemdLaunche
     return facts === null || idle.includes(facts.activeState) || facts.invocationId !== run.invocationId;
   };
 
-  const recoverOne = async (poolId: string): Promise<RunRecord | null> => {
-    const [pending, started, facts] = [await files.pending(poolId), await files.started(poolId), await systemctl.show(unitOf(poolId))];
-    if (pending === null || started === null || facts === null || pending.bootId !== bootId()) return null;
-    if (started.incarnation !== pending.incarnation || started.invocationId !== facts.invocationId || !isAlive(started)) return null;
-    return completed(pending, started, started.invocationId, timesOf(started.startTime));
-  };
-
   return {
     name: 'systemd',
     start,
     watch: (run, onExit) => watchUnit(run, files, onExit),
-    stop,
-    identify,
-    membersOf,
-    recover: async (known) => {
-      const recorded = new Set(known.map(({ invocationId }) => invocationId));
-      const found = await Promise.all(((await systemctl.pools()) ?? []).map(recoverOne));
-      return found.filter((run) => run !== null).filter(({ invocationId }) => !recorded.has(invocationId));
+    stop: (run, options) => {
+      const current = stopping.get(run.incarnation) ?? end(run, options).finally(() => stopping.delete(run.incarnation));
+      stopping.set(run.incarnation, current);
+      return current;
     },
+    identify,
+    forget: (run) => files.remove(run.poolId),
+    membersOf,
   };
 };
 
-/** By the length of a clock tick in Linux's interface to programs, 1/100 s. */
-const timesOf = (startTime: number): { startedAt: number; startedMono: number } => {
-  const { at, mono } = stamp();
-  const startedMono = Math.min(mono, startTime * 10);
-  return { startedAt: Math.round(at - (mono - startedMono)), startedMono };
-};
+const runOf = (
+  facts: RunFacts,
+  { pid, startTime, invocationId }: ProcIdentity & { readonly invocationId: string },
+  at: Pick<RunRecord, 'startedAt' | 'startedMono'>,
+): RunRecord => ({ ...facts, launcher: 'systemd', pid, startTime, unit: unitOf(facts.poolId), invocationId, exitFifo: null, ...at });
 
 /** The daemon refuses what engine-exec would refuse, before anything is started. */
-const checkSpec = (spec: object, poolId: string): void => {
+const specOf = ({ executable, argv, env }: LaunchPlan, { poolId, incarnation, logFile }: RunFacts): UnitSpec => {
   try {
-    const text = JSON.stringify(spec);
+    const text = JSON.stringify({ version: 1, poolId, incarnation, executable, argv, env, logFile });
     if (text.length > mostSpecBytes) throw new Error(`expected at most ${mostSpecBytes} bytes, found ${text.length}`);
-    parseUnitSpec(text, poolId);
+    return parseUnitSpec(text, poolId);
   } catch (thrown) {
     throw new CauseError({
       code: 'invalid_spec',
@@ -188,11 +177,8 @@ const notStarted = (unit: string, told: Exclude<Told, { kind: 'done' }>): CauseE
         message: `expected systemd to start ${unit}, found: ${told.message}; where access is denied the polkit rule 50-pool-managerd.rules is missing, else \`journalctl -u ${unit}\` says more`,
       });
 
-const endedAtOnce = (unit: string, result: string | null): CauseError =>
-  new CauseError({
-    code: 'engine_exited',
-    message: `expected ${unit} to become the engine, found it ended before (${result ?? 'result unknown'}); \`journalctl -u ${unit}\` says why`,
-  });
+const endedAtOnce = (unit: string): CauseError =>
+  new CauseError({ code: 'engine_exited', message: `expected ${unit} to wait for its record, found it ended; \`journalctl -u ${unit}\` says why` });
 
 const notStopped = (unit: string, message: string): CauseError =>
   new CauseError({ code: 'unkillable', message: `expected systemd to stop ${unit}, found: ${message}`, details: { unit } });

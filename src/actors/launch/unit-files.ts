@@ -1,28 +1,16 @@
 /**
- * The files between the daemon and the units of engines, by their two writers: in `specs/` the daemon's (what to run, how to
- * stop), in `/run/llama-engines/<pool>/` the unit's (what was started, how it ended). All of them are gone at a reboot, and so
- * are the units.
+ * The files between the daemon and the units of engines, by their two writers: in `specs/` the daemon's (what to run, that it
+ * may run, how to stop), in `/run/llama-engines/<pool>/` the unit's (how it ended). All of them are gone at a reboot, and so are
+ * the units.
  */
 import { chown, mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { CauseError } from '../../cause.ts';
-import type { EngineExit, RunRecord } from '../../machines/vocabulary.ts';
+import type { EngineExit } from '../../machines/vocabulary.ts';
 import { writeFileAtomically } from '../../os/atomic-file.ts';
 import { FileRefused, readTextSafely } from '../../os/read-safely.ts';
-import { runRecordSchema } from '../../state/schemas.ts';
 import type { UnitSpec } from './unit-spec.ts';
-
-/** Known of a run before its process is. */
-export type PendingRun = Omit<RunRecord, 'pid' | 'startTime' | 'unit' | 'invocationId' | 'launcher' | 'exitFifo' | 'startedAt' | 'startedMono'>;
-
-/** Said by engine-exec right before it became the engine. */
-export interface Started {
-  readonly incarnation: string;
-  readonly invocationId: string;
-  readonly pid: number;
-  readonly startTime: number;
-}
 
 /** Said by the unit when nothing of it runs any more. */
 export interface Ended {
@@ -40,19 +28,23 @@ export interface UnitFilesOptions {
 }
 
 export interface UnitFiles {
-  /** Everything the unit will look for, and the run as it will be recorded. Throws CauseError `state_store_failed` or `disk_full`. */
-  prepare(spec: UnitSpec, run: PendingRun): Promise<void>;
-  /** For ExecStop, in `TERM 15000` form. */
+  /** Everything engine-exec will look for but the word to go on. Throws CauseError `state_store_failed` or `disk_full`, as all writers here. */
+  prepare(spec: UnitSpec): Promise<void>;
+  /** The run is recorded: engine-exec may become the engine. */
+  letGo(poolId: string, incarnation: string): Promise<void>;
+  /** How the next stop of the unit is to be. */
   writeStop(poolId: string, signal: 'SIGTERM' | 'SIGINT', graceMs: number): Promise<void>;
-  pending(poolId: string): Promise<PendingRun | null>;
-  started(poolId: string): Promise<Started | null>;
   ended(poolId: string): Promise<Ended | null>;
   /** Where `ended` appears. */
   dirOf(poolId: string): string;
+  remove(poolId: string): Promise<void>;
 }
 
 export const specFile = (specsDir: string, poolId: string): string => join(specsDir, `${poolId}.json`);
-export const startedFile = (engineDir: string): string => join(engineDir, 'started.json');
+/** Holds the incarnation that may go on. */
+export const goFile = (specsDir: string, poolId: string): string => join(specsDir, `${poolId}.go`);
+/** `TERM 15000`: signal and grace, for ExecStop=. */
+const stopFile = (specsDir: string, poolId: string): string => join(specsDir, `${poolId}.stop`);
 export const endedFileName = 'exit.json';
 
 export const unitFiles = ({ specsDir, enginesDir }: UnitFilesOptions): UnitFiles => {
@@ -63,23 +55,23 @@ export const unitFiles = ({ specsDir, enginesDir }: UnitFilesOptions): UnitFiles
   };
   return {
     dirOf,
-    prepare: async (spec, run) => {
-      await guarded(specsDir, async () => {
-        const { gid } = await stat(specsDir);
-        await openLogFor(gid, spec.logFile);
-        await rm(join(specsDir, `${spec.poolId}.stop`), { force: true });
-        await writeFileAtomically(join(specsDir, `${spec.poolId}.run`), JSON.stringify(run), { mode: 0o600 });
+    prepare: (spec) =>
+      guarded(specsDir, async () => {
+        await openLogFor((await stat(specsDir)).gid, spec.logFile);
+        for (const left of [goFile(specsDir, spec.poolId), stopFile(specsDir, spec.poolId)]) await rm(left, { force: true });
         await share(specFile(specsDir, spec.poolId), JSON.stringify(spec));
-      });
-    },
+      }),
+    letGo: (poolId, incarnation) => guarded(specsDir, () => share(goFile(specsDir, poolId), incarnation)),
     writeStop: (poolId, signal, graceMs) =>
-      guarded(specsDir, () => share(join(specsDir, `${poolId}.stop`), `${signal.slice(3)} ${Math.max(0, Math.ceil(graceMs))}\n`)),
-    pending: (poolId) => readJson(join(specsDir, `${poolId}.run`), pendingSchema),
-    started: (poolId) => readJson(startedFile(dirOf(poolId)), startedSchema),
+      guarded(specsDir, () => share(stopFile(specsDir, poolId), `${signal.slice(3)} ${Math.max(0, Math.ceil(graceMs))}\n`)),
     ended: async (poolId) => {
       const found = await readJson(join(dirOf(poolId), endedFileName), endedSchema);
       return found === null ? null : { invocationId: found.invocationId, result: found.result, exit: exitOf(found) };
     },
+    remove: (poolId) =>
+      guarded(specsDir, async () => {
+        for (const file of [specFile, goFile, stopFile]) await rm(file(specsDir, poolId), { force: true });
+      }),
   };
 };
 
@@ -123,21 +115,8 @@ const readJson = async <T>(path: string, schema: v.GenericSchema<unknown, T>): P
   }
 };
 
-const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 const invocation = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
-export const startedSchema = v.strictObject({ incarnation: v.string(), invocationId: invocation, pid: whole, startTime: whole });
 const endedSchema = v.strictObject({ invocationId: invocation, result: v.string(), exitCode: v.string(), exitStatus: v.string() });
-const pendingSchema = v.omit(runRecordSchema, [
-  'pid',
-  'startTime',
-  'unit',
-  'invocationId',
-  'launcher',
-  'exitFifo',
-  'startedAt',
-  'startedMono',
-]) satisfies v.GenericSchema<unknown, PendingRun>;
-
 /** `$EXIT_CODE` and `$EXIT_STATUS` of systemd.exec(5). Empty where no main process was ever started. */
 const exitOf = ({ exitCode, exitStatus }: { readonly exitCode: string; readonly exitStatus: string }): EngineExit => {
   if (exitCode === 'exited') return { code: Number(exitStatus), signal: null };
