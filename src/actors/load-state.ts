@@ -11,7 +11,7 @@ import type { BootState, nodeActors } from '../machines/node/actors.ts';
 import type { Failure } from '../machines/pool/actors.ts';
 import type { Cause, PoolSpec } from '../machines/vocabulary.ts';
 import { type BootPlan, type Configured, type Found, type Leftover, planBoot } from '../state/boot-plan.ts';
-import type { Listing, StateStore } from '../state/store.ts';
+import { folders, type ShelfName, type StateStore } from '../state/store.ts';
 
 export interface LoadStateDeps {
   readonly store: StateStore;
@@ -70,6 +70,8 @@ const carryOut = async ({ leftovers, redeclared }: BootPlan, store: StateStore):
 };
 
 const sweptIn = (lists: Lists): readonly string[] =>
-  Object.entries<Listing<unknown>>(lists).flatMap(([shelf, { swept }]) => swept.map((name) => `${shelf}/${name}: left by a write that was cut off`));
+  shelves.flatMap((shelf) => lists[shelf].swept.map((name) => `${folders[shelf]}/${name}: left by a write that was cut off`));
 
-const said = ({ shelf, id, why }: Leftover): string => `${shelf}/${id}.json: ${why}`;
+const shelves: readonly ShelfName[] = ['runs', 'memories', 'declared', 'attached', 'trees'];
+
+const said = ({ shelf, id, why }: Leftover): string => `${folders[shelf]}/${id}.json: ${why}`;

@@ -5,8 +5,9 @@
  * file behind, which `sweepLeftovers` of a later process removes.
  */
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants as flags } from 'node:fs';
 import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { CauseError } from '../cause.ts';
 
@@ -14,7 +15,7 @@ import { CauseError } from '../cause.ts';
 export const writeFileAtomically = async (path: string, text: string, { mode }: { readonly mode: number }): Promise<void> => {
   const temporary = join(dirname(path), temporaryName(basename(path)));
   try {
-    const handle = await open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW, mode);
+    const handle = await open(temporary, flags.O_CREAT | flags.O_EXCL | flags.O_WRONLY | flags.O_NOFOLLOW, mode);
     try {
       await fill(handle, text, mode);
       await rename(temporary, path);
@@ -41,7 +42,7 @@ export const removeFile = async (path: string): Promise<void> => {
 
 /** Makes creations, renames and removals in `dir` last. */
 export const syncDir = async (dir: string): Promise<void> => {
-  const handle = await open(dir, constants.O_RDONLY | constants.O_DIRECTORY);
+  const handle = await open(dir, flags.O_RDONLY | flags.O_DIRECTORY);
   try {
     await handle.sync();
   } finally {
@@ -77,13 +78,20 @@ const ignoreMissing = (thrown: unknown): void => {
   if (errnoOf(thrown) !== 'ENOENT') throw thrown;
 };
 
-const errnoOf = (thrown: unknown): string | null =>
-  thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : null;
+/** libuv has no name for EDQUOT, only its number. */
+const errnoOf = (thrown: unknown): string | null => {
+  if (!(thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string')) return null;
+  return 'errno' in thrown && thrown.errno === -constants.errno.EDQUOT ? 'EDQUOT' : thrown.code;
+};
 
 const writeFailure = (what: string, path: string, thrown: unknown): CauseError => {
   const errno = errnoOf(thrown);
-  const found = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = `${what}: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
   return errno === 'ENOSPC' || errno === 'EDQUOT'
-    ? new CauseError({ code: 'disk_full', message: `${what}: ${found}; free some space on its file system`, details: { path, errno } })
-    : new CauseError({ code: 'state_store_failed', message: `${what}: ${found}`, details: { path, errno } });
+    ? new CauseError({
+        code: 'disk_full',
+        message: `${message}; free some space${errno === 'EDQUOT' ? ' or raise the quota (EDQUOT)' : ''} on its file system`,
+        details: { path, errno },
+      })
+    : new CauseError({ code: 'state_store_failed', message, details: { path, errno } });
 };

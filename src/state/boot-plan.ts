@@ -8,7 +8,7 @@
 import type { BootPool } from '../machines/node/actors.ts';
 import { attachedSpec } from '../machines/pool/attached.ts';
 import type { Cause, PoolMemory, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
-import type { AttachedRecord, KeptMemory, StateStore, TreeRecord } from './store.ts';
+import type { AttachedRecord, KeptMemory, ShelfName, TreeRecord } from './store.ts';
 
 export interface Found {
   readonly bootId: string;
@@ -29,7 +29,7 @@ export interface Configured {
 }
 
 export interface Leftover {
-  readonly shelf: Exclude<keyof StateStore, 'dir' | 'settled'>;
+  readonly shelf: ShelfName;
   readonly id: string;
   readonly why: string;
 }

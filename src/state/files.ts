@@ -11,9 +11,7 @@ import { attachedForm, declaredForm, memoryForm, runForm, treeForm } from './for
 import { makeLanes } from './lanes.ts';
 import { corruptDir } from './set-aside.ts';
 import { makeShelf } from './shelf.ts';
-import type { StateStore } from './store.ts';
-
-const folders = ['runs', 'pools', 'declared', 'attached', 'trees', corruptDir] as const;
+import { folders, type ShelfName, type StateStore } from './store.ts';
 
 /** Throws CauseError `state_store_failed` where the directory cannot be made or used. */
 export const openStateStore = async (stateDir: string): Promise<StateStore> => {
@@ -22,11 +20,11 @@ export const openStateStore = async (stateDir: string): Promise<StateStore> => {
     throw unusable(dir, thrown);
   });
   const lanes = makeLanes();
-  const at = (folder: (typeof folders)[number]) => ({ dir: join(dir, folder), owners, lanes });
+  const at = (shelf: ShelfName) => ({ dir: join(dir, folders[shelf]), owners, lanes });
   return {
     dir,
     runs: makeShelf(runForm, at('runs')),
-    memories: makeShelf(memoryForm, at('pools')),
+    memories: makeShelf(memoryForm, at('memories')),
     declared: makeShelf(declaredForm, at('declared')),
     attached: makeShelf(attachedForm, at('attached')),
     trees: makeShelf(treeForm, at('trees')),
@@ -37,7 +35,7 @@ export const openStateStore = async (stateDir: string): Promise<StateStore> => {
 /** Says who may own the files: this user, and whoever owns the directory. */
 const prepare = async (dir: string): Promise<ReadonlySet<number>> => {
   const made = await mkdir(dir, { recursive: true, mode: 0o700 });
-  for (const folder of folders) {
+  for (const folder of [...Object.values(folders), corruptDir]) {
     await mkdir(join(dir, folder), { recursive: true, mode: 0o700 });
     await chmod(join(dir, folder), 0o700);
   }

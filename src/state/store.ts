@@ -34,6 +34,11 @@ export interface SetAside {
   readonly cause: Cause;
 }
 
+/** The folder of each shelf. */
+export const folders = { runs: 'runs', memories: 'pools', declared: 'declared', attached: 'attached', trees: 'trees' } as const;
+
+export type ShelfName = keyof typeof folders;
+
 export interface StateStore {
   readonly dir: string;
   /** Engines that run. */

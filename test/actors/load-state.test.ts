@@ -1,0 +1,171 @@
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createActor, toPromise } from 'xstate';
+import { loadState } from '../../src/actors/load-state.ts';
+import type { PoolSpec } from '../../src/machines/vocabulary.ts';
+import { openStateStore } from '../../src/state/files.ts';
+import type { StateStore } from '../../src/state/store.ts';
+import { temporaryDir } from '../kit/engine-process.ts';
+import { gpuRun, gpuSpec } from '../kit/gpu-facts.ts';
+import { attachedOf, handoffOf, memoryOf, treeOf } from '../state/values.ts';
+
+const opened = async (): Promise<StateStore> => openStateStore(join(await temporaryDir(), 'state'));
+const hashOf = (spec: PoolSpec): string => `hash of ${spec.id}, ${spec.slots} slots`;
+const specOf = (id: string, facts: Partial<PoolSpec> = {}): PoolSpec => gpuSpec({ id, ...facts });
+const runOf = (poolId: string, facts: Parameters<typeof gpuRun>[0] = {}) => gpuRun({ poolId, spec: specOf(poolId), ...facts });
+
+const load = async (store: StateStore, ...specs: readonly PoolSpec[]) => {
+  const configured = () => specs.map((spec) => ({ spec, specHash: hashOf(spec) }));
+  const actor = createActor(loadState({ store, configured, hashOf, bootId: 'boot' }), { input: {} });
+  actor.subscribe({ error: () => {} });
+  return toPromise(actor.start());
+};
+const filesOf = async (store: StateStore, shelf: string): Promise<readonly string[]> => readdir(join(store.dir, shelf));
+
+describe('A start', () => {
+  it('with nothing on disk finds the pools of the file', async () => {
+    const found = await load(await opened(), specOf('b'), specOf('a'));
+    expect(found).toEqual({
+      pools: ['a', 'b'].map((id) => ({
+        poolId: id,
+        origin: 'file',
+        spec: specOf(id),
+        specHash: hashOf(specOf(id)),
+        run: null,
+        memory: null,
+        handoff: null,
+      })),
+      setAside: [],
+      cleaned: [],
+      at: expect.any(Number),
+      mono: expect.any(Number),
+    });
+  });
+
+  it('joins what was declared, recorded, remembered and attached, sorted by id', async () => {
+    const store = await opened();
+    await store.runs.write('filed', runOf('filed'));
+    await store.memories.write('filed', memoryOf('filed'));
+    await store.declared.write('api', specOf('api'));
+    await store.attached.write('foreign', attachedOf('foreign'));
+    await store.trees.write('filed', treeOf('filed'));
+    const { pools, setAside, cleaned } = await load(store, specOf('filed', { slots: 2 }));
+    const { bootId: _, ...memory } = memoryOf('filed');
+    expect(pools).toMatchObject([
+      { poolId: 'api', origin: 'api', spec: specOf('api'), specHash: hashOf(specOf('api')), run: null, memory: null },
+      { poolId: 'filed', origin: 'file', spec: { slots: 2 }, run: runOf('filed'), memory },
+      { poolId: 'foreign', origin: 'attached', spec: { id: 'foreign', devices: [0] }, handoff: handoffOf('foreign'), run: null },
+    ]);
+    expect(pools[2]?.specHash).toBe('hash of foreign, 4 slots');
+    expect([setAside, cleaned]).toEqual([[], []]);
+    expect([await filesOf(store, 'trees'), await filesOf(store, 'attached')]).toEqual([['filed.json'], ['foreign.json']]);
+  });
+
+  it('keeps an engine whose pool nobody declares any more, with its memory, as an orphan', async () => {
+    const store = await opened();
+    await store.runs.write('a', runOf('a'));
+    await store.memories.write('a', memoryOf('a'));
+    const { pools, cleaned } = await load(store);
+    expect(pools).toMatchObject([{ poolId: 'a', spec: null, specHash: null, run: { pid: 4711 }, memory: { phase: 'ready' } }]);
+    expect(cleaned).toEqual([]);
+  });
+
+  it('after a reboot drops what is of the earlier boot, and keeps of the memory what outlives it', async () => {
+    const store = await opened();
+    await store.runs.write('a', runOf('a', { bootId: 'earlier' }));
+    await store.trees.write('a', treeOf('a'));
+    await store.memories.write('a', memoryOf('a', { bootId: 'earlier', wanted: 'down' }));
+    await store.attached.write('b', attachedOf('b', { bootId: 'earlier' }));
+    const { pools, setAside, cleaned } = await load(store, specOf('a'));
+    expect(pools).toHaveLength(1);
+    expect(pools[0]).toMatchObject({ poolId: 'a', run: null });
+    expect(pools[0]?.memory).toEqual({
+      version: 1,
+      poolId: 'a',
+      wanted: 'down',
+      restart: { count: 3, attempt: 2, startsMono: [], opened: 1 },
+      phase: null,
+      proof: null,
+      drain: null,
+    });
+    expect(setAside).toEqual([]);
+    expect(cleaned.map((line) => line.split(':')[0])).toEqual(['runs/a.json', 'trees/a.json', 'attached/b.json']);
+    for (const shelf of ['runs', 'trees', 'attached']) expect(await filesOf(store, shelf)).toEqual([]);
+    expect((await load(store, specOf('a'))).cleaned).toEqual([]);
+  });
+
+  it('keeps the times of this boot for an engine that is gone, but not its phase', async () => {
+    const store = await opened();
+    await store.memories.write('a', memoryOf('a'));
+    const { pools } = await load(store, specOf('a'));
+    expect(pools[0]?.memory).toMatchObject({ restart: { startsMono: [1_000.5, 2_000] }, phase: null, proof: null, drain: null });
+  });
+
+  it('clears away memories and trees of pools that are nowhere, and what cut off writes left', async () => {
+    const store = await opened();
+    const leftover = `.a.json.${'0'.repeat(12)}-${'1'.repeat(16)}.tmp`;
+    await store.memories.write('gone', memoryOf('gone'));
+    await store.runs.write('a', runOf('a', { incarnation: 'two' }));
+    await store.trees.write('a', treeOf('a', { incarnation: 'one' }));
+    await writeFile(join(store.dir, 'runs', leftover), '{"vers');
+    const { pools, cleaned } = await load(store, specOf('a'));
+    expect(pools.map(({ poolId }) => poolId)).toEqual(['a']);
+    expect(cleaned.map((line) => line.split(':')[0])).toEqual([`runs/${leftover}`, 'trees/a.json', 'pools/gone.json']);
+    expect([await filesOf(store, 'pools'), await filesOf(store, 'trees'), await filesOf(store, 'runs')]).toEqual([[], [], ['a.json']]);
+  });
+
+  it('lets the pools file win over the API, says so, and leaves both as they are', async () => {
+    const store = await opened();
+    await store.declared.write('a', specOf('a', { slots: 8 }));
+    const { pools, setAside } = await load(store, specOf('a', { slots: 2 }));
+    expect(pools).toMatchObject([{ poolId: 'a', origin: 'file', spec: { slots: 2 } }]);
+    expect(setAside).toEqual([
+      { code: 'invalid_spec', message: expect.stringContaining('pool a is declared in the pools file'), details: { pool_id: 'a' } },
+    ]);
+    expect(await filesOf(store, 'declared')).toEqual(['a.json']);
+  });
+
+  it('lets a declaration win over what was attached', async () => {
+    const store = await opened();
+    await store.attached.write('a', attachedOf('a'));
+    const { pools, cleaned } = await load(store, specOf('a'));
+    expect(pools).toMatchObject([{ poolId: 'a', origin: 'file', handoff: null }]);
+    expect(cleaned).toEqual([expect.stringContaining('attached/a.json')]);
+    expect(await filesOf(store, 'attached')).toEqual([]);
+  });
+});
+
+describe('Damaged files', () => {
+  it('are set aside and named one by one, and everything else is found', async () => {
+    const store = await opened();
+    for (const shelf of ['runs', 'pools', 'declared', 'attached', 'trees']) await writeFile(join(store.dir, shelf, 'a.json'), '{');
+    await store.runs.write('b', runOf('b'));
+    const { pools, setAside } = await load(store, specOf('a'), specOf('b'));
+    expect(pools).toMatchObject([
+      { poolId: 'a', run: null, memory: null },
+      { poolId: 'b', run: { pid: 4711 } },
+    ]);
+    expect(setAside.map(({ message }) => /state\/(\w+)\/a\.json/.exec(message)?.[1])).toEqual(['runs', 'pools', 'declared', 'attached', 'trees']);
+  });
+
+  it('do not cost a pool its engine: its declaration over the API is known from the run record, and written again', async () => {
+    const store = await opened();
+    await store.runs.write('a', runOf('a', { specHash: hashOf(specOf('a')) }));
+    await writeFile(join(store.dir, 'declared', 'a.json'), 'damaged');
+    const { pools, setAside } = await load(store);
+    expect(pools).toMatchObject([{ poolId: 'a', origin: 'api', spec: specOf('a'), specHash: hashOf(specOf('a')), run: { pid: 4711 } }]);
+    expect(setAside).toHaveLength(1);
+    expect(await store.declared.read('a')).toEqual(specOf('a'));
+  });
+
+  it('are fatal only where a whole folder cannot be read, since engines unknown of would be started twice', async () => {
+    const store = await opened();
+    await rm(join(store.dir, 'runs'), { recursive: true });
+    await expect(load(store, specOf('a'))).rejects.toEqual({
+      cause: expect.objectContaining({ code: 'state_store_failed', message: expect.stringContaining('POOL_MANAGERD_STATE_DIR') }),
+      at: expect.any(Number),
+      mono: expect.any(Number),
+    });
+  });
+});
