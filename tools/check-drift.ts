@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, '..');
 
 const contents = (): Map<string, string> =>
   new Map(
-    globSync('{docs,statecharts}/**/*', { cwd: root, withFileTypes: true })
+    globSync('{docs,statecharts,examples}/**/*', { cwd: root, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
       .map((file) => [file, readFileSync(file, 'utf8')]),

@@ -1,6 +1,6 @@
 /**
- * Writes everything that is generated: `npm run generate`. Each `tools/write-*.ts` writes its own files, in `docs/` or
- * `statecharts/` and nowhere else; adding one is adding a file.
+ * Writes everything that is generated: `npm run generate`. Each `tools/write-*.ts` writes its own files, in `docs/`,
+ * `statecharts/` or `examples/` and nowhere else; adding one is adding a file.
  */
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
