@@ -11,8 +11,8 @@ import type { PoolMachine } from '../machines/pool/machine.ts';
 import { poolView } from '../machines/pool/view.ts';
 import type { RegistrationMachine } from '../machines/registration/machine.ts';
 import { registrationView } from '../machines/registration/view.ts';
-import type { GpuView, NodeView, PoolStatus } from '../machines/views.ts';
-import type { Inventory } from '../machines/vocabulary.ts';
+import type { GpuView, HostFacts, NodeView, PoolStatus } from '../machines/views.ts';
+import type { Inventory, RunRecord } from '../machines/vocabulary.ts';
 import type { Since } from './since.ts';
 
 export type NodeRef = ActorRefFrom<NodeMachine>;
@@ -22,7 +22,7 @@ export type RegistrationRef = ActorRefFrom<RegistrationMachine>;
 export interface LiveViewsOptions {
   readonly node: NodeRef;
   readonly since: Since;
-  readonly around: Omit<NodeSurroundings, 'registration'>;
+  readonly around: Omit<NodeSurroundings, 'registration' | 'host'> & { readonly host: () => HostFacts };
   /** GPU facts older than this are marked stale. */
   readonly staleMs: number;
   readonly now?: () => number;
@@ -34,6 +34,10 @@ export interface LiveViews {
   pools(): readonly PoolStatus[];
   pool(id: string): PoolStatus | null;
   gpus(): readonly GpuView[];
+  /** Engines of ours that exist, as far as their pools know. */
+  runs(): readonly RunRecord[];
+  /** What the processes of a pool hold on its cards, as last seen; null: not known. */
+  vramUsedBytes(poolId: string): number | null;
   poolRef(id: string): PoolRef | null;
   registrationRef(): RegistrationRef | null;
 }
@@ -75,7 +79,11 @@ export const createLiveViews = ({ node, since, around, staleMs, now = Date.now }
   return {
     node: () => {
       const registration = registrationRef();
-      return nodeView(node.getSnapshot(), { ...around, registration: registration === null ? null : registrationView(registration.getSnapshot()) });
+      return nodeView(node.getSnapshot(), {
+        ...around,
+        host: around.host(),
+        registration: registration === null ? null : registrationView(registration.getSnapshot()),
+      });
     },
     pools: () =>
       Object.keys(node.getSnapshot().context.roster)
@@ -84,6 +92,19 @@ export const createLiveViews = ({ node, since, around, staleMs, now = Date.now }
         .filter((view) => view !== null),
     pool,
     gpus: () => gpuViews(node.getSnapshot().context, { now: now(), staleMs }),
+    runs: () =>
+      Object.values(node.getSnapshot().context.roster).flatMap(({ poolId, origin }) => {
+        const run = origin === 'attached' ? null : (poolRef(poolId)?.getSnapshot().context.run ?? null);
+        return run === null ? [] : [run];
+      }),
+    vramUsedBytes: (poolId) => {
+      const processes = latest(node.getSnapshot().context)?.gpus.flatMap((gpu) => gpu.processes) ?? [];
+      const own = processes.filter((process) => process.poolId === poolId);
+      // A driver that lists none of its processes knows nothing of it: containers and WSL hide them.
+      return own.length === 0
+        ? null
+        : own.reduce<number | null>((sum, { usedBytes }) => (sum === null || usedBytes === null ? null : sum + usedBytes), 0);
+    },
     poolRef,
     registrationRef,
   };

@@ -1,0 +1,316 @@
+/**
+ * The composition root: makes everything from the configuration and wires it together. The one file that knows everything.
+ *
+ * config → effects → charts → observers → HTTP. Knows no signals and no exit codes: `serve.ts` does.
+ */
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { createActor, type InspectionEvent } from 'xstate';
+import { provideEffects } from './actors/implementations.ts';
+import { trees as keepTrees } from './actors/launch/descendants.ts';
+import { detachedLauncher } from './actors/launch/detached.ts';
+import { portLeases } from './actors/launch/ports.ts';
+import type { Owners } from './actors/name-owners.ts';
+import { readApiKey } from './actors/probe/read-api-key.ts';
+import type { Config } from './config/config.ts';
+import { advertisedAddress } from './config/environment.ts';
+import { changeSpec, parsePoolSpec } from './config/pool-spec.ts';
+import { loadPools } from './config/pools-file.ts';
+import { hashSpec } from './config/spec-hash.ts';
+import { followConfig } from './control/follow-config.ts';
+import { createLiveViews, type LiveViews } from './control/live-views.ts';
+import { createNodePort } from './control/node-port.ts';
+import { createSince } from './control/since.ts';
+import { statusLine } from './control/status-line.ts';
+import { type StopReport, stopNode } from './control/stop-node.ts';
+import { chooseSource } from './gpu/choose-source.ts';
+import { refuseWithoutGpu } from './gpu/no-gpu.ts';
+import { findNvidiaDisplays } from './gpu/pci.ts';
+import { createApp, createMetricsApp } from './http/app.ts';
+import { type Listening, type ListenOn, serve } from './http/serve.ts';
+import { createLogCapper } from './logs/capper.ts';
+import { createEngineLog } from './logs/engine-log.ts';
+import { createLogsPort } from './logs/read-logs.ts';
+import { isLoopbackHost } from './loopback.ts';
+import type { RunRecord } from './machines/vocabulary.ts';
+import { createInspectorBridge } from './observe/inspector-bridge.ts';
+import { openJournal } from './observe/journal.ts';
+import { createLogLines } from './observe/log-lines.ts';
+import { forPart, type Logger } from './observe/logger.ts';
+import { createMetrics } from './observe/metrics.ts';
+import { createInspector } from './observe/observe.ts';
+import { createRemovedPools } from './orchestrator/removed-pools.ts';
+import { bootId as readBootId } from './os/boot-id.ts';
+import { distribution, hostFacts } from './os/host-facts.ts';
+import { listenerOwner } from './os/listener-owner.ts';
+import { processLooker } from './os/process-table.ts';
+import { openStateStore } from './state/files.ts';
+
+export interface DaemonInput {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** A socket that systemd opened; null: the daemon opens its own. */
+  readonly listener: { readonly fd: number } | null;
+  readonly version: string;
+}
+
+export interface Daemon {
+  readonly url: string;
+  readonly metricsUrl: string | null;
+  /** The state directory has been read: what runs is known. */
+  readonly booted: Promise<void>;
+  /** The charts are alive; whoever feeds a watchdog asks. */
+  isHealthy(): boolean;
+  /** One line for people. */
+  statusLine(): string;
+  /** Reads the pools file and the token now; one line per mistake. */
+  reload(): readonly string[];
+  /** Ends in order. Twice is once. */
+  stop(mode: 'keep' | 'drain'): Promise<StopReport>;
+  /** Stops waiting for what `stop` waits for. */
+  hurry(): void;
+}
+
+export type Started =
+  | { readonly ok: true; readonly daemon: Daemon }
+  | { readonly ok: false; readonly problem: 'no_gpu' | 'configuration' | 'cannot_listen'; readonly message: string };
+
+const gpuReadDeadlineMs = 3_000;
+const closeGraceMs = 1_000;
+
+export const startDaemon = async ({ config, logger, listener, version }: DaemonInput): Promise<Started> => {
+  const { environment } = config;
+  const { stateDir, runtimeDir } = environment;
+  const log = forPart(logger, 'daemon');
+  const bootId = readBootId();
+  const store = await openStateStore(stateDir);
+  await mkdir(runtimeDir, { recursive: true, mode: 0o770 });
+
+  // --- what the charts ask for
+  const trees = keepTrees({ look: processLooker(), shelf: store.trees, bootId });
+  const launcher = detachedLauncher({ stateDir, runs: store.runs, trees, bootId });
+  const liveRuns = (): readonly RunRecord[] => views.runs();
+  const isAlive = async (run: RunRecord): Promise<boolean> => (await trees.membersOf(run)).length > 0;
+  const chosen = chooseSource(environment.gpuSource, { runs: async () => liveRuns(), isAlive });
+  if (!chosen.ok) return { ok: false, problem: 'configuration', message: chosen.mistake };
+  const { source } = chosen;
+  const owners: Owners = async () => {
+    const members = await Promise.all(liveRuns().map(async (run) => (await trees.membersOf(run)).map(({ pid }) => [pid, run.poolId] as const)));
+    return new Map(members.flat());
+  };
+  if (source.name !== 'simulated') {
+    const recorded = await store.runs.list();
+    const identities = await Promise.all(recorded.values.map((run) => launcher.identify(run)));
+    const refusal = refuseWithoutGpu(await findNvidiaDisplays(), identities.filter((identity) => identity === 'ours').length);
+    if (refusal !== null) return { ok: false, problem: 'no_gpu', message: refusal };
+  }
+
+  // --- the control plane: its address is known once the API listens
+  const { orchestrator } = environment;
+  const own = { port: environment.bind.port };
+  const ownPorts = (): readonly number[] => [own.port, ...(environment.metrics === null ? [] : [environment.metrics.port])];
+  const advertised = (): string => advertisedAddress(environment, own.port);
+  const advertiseHost = new URL(advertised()).hostname;
+  const removedPools = createRemovedPools();
+  const machine = provideEffects({
+    store,
+    launcher,
+    trees,
+    ports: portLeases({ range: environment.portRange }),
+    source,
+    listenerOwner: listenerOwner((run: RunRecord) => trees.membersOf(run)),
+    owners,
+    vramUsedBytes: (run) => views.vramUsedBytes(run.poolId),
+    readApiKey,
+    createLog: createEngineLog({ stateDir }),
+    configured: () => config.pools.map((spec) => ({ spec, specHash: hashSpec(spec) })),
+    hashOf: hashSpec,
+    onTrouble: (poolId, cause) => log.error({ pool_id: poolId, reason: cause.code }, cause.message),
+    bootId,
+    advertiseHost,
+    baseDir: dirname(environment.poolsFile.file),
+    handoffs: {
+      runtimeDir,
+      autoDelete: environment.autoDeleteHandoff,
+      intervalMs: environment.watchIntervalMs,
+      rules: {
+        allowedHosts: [...environment.allowedHosts, advertiseHost],
+        get refusedPorts() {
+          return ownPorts();
+        },
+      },
+    },
+    gpus: { intervalMs: environment.gpuDiscoveryIntervalMs, readDeadlineMs: gpuReadDeadlineMs },
+    registration: orchestrator && {
+      orchestrator: { url: orchestrator.url, token: () => config.token.current(), allowInsecure: orchestrator.allowPlainHttp },
+      identity: {
+        nodeId: environment.nodeId,
+        machineId: environment.machineId,
+        version,
+        get address() {
+          return advertised();
+        },
+      },
+      views: { node: () => views.node(), pools: () => views.pools(), gpus: () => views.gpus() },
+      removedPools,
+    },
+  });
+
+  // --- observers
+  const journal = openJournal({
+    stateDir,
+    nodeId: environment.nodeId,
+    version,
+    bootId,
+    onFollowerFailure: (error) => log.error({ err: error }, 'a reader of the journal failed and was cut off'),
+  });
+  const since = createSince();
+  const metrics = createMetrics({
+    nodeId: environment.nodeId,
+    views: { node: () => views.node(), pools: () => views.pools(), gpus: () => views.gpus() },
+    failures: () => inspector.failures(),
+  });
+  const inspector = createInspector([journal, since, metrics, createLogLines(logger)], {
+    onFailure: (observer, error) => log.error({ err: error, observer }, 'an observer failed; it is tried again at the next event'),
+  });
+  const bridge =
+    environment.inspectUrl === null
+      ? null
+      : createInspectorBridge({ url: environment.inspectUrl, onTrouble: (message) => forPart(logger, 'inspector').warn(message) });
+  const inspect = (event: InspectionEvent): void => {
+    inspector.inspect(event);
+    bridge?.inspect(event);
+  };
+
+  // --- the charts
+  const host = hostFacts();
+  const node = createActor(machine, {
+    id: 'node',
+    inspect,
+    input: {
+      nodeId: environment.nodeId,
+      registration: {
+        enabled: orchestrator !== null,
+        orchestratorUrl: orchestrator?.url ?? null,
+        registerOnStartup: orchestrator?.registerOnStartup ?? false,
+        heartbeatIntervalMs: orchestrator?.heartbeatMs ?? 10_000,
+        nodeId: environment.nodeId,
+      },
+    },
+  });
+  const views: LiveViews = createLiveViews({
+    node,
+    since,
+    around: { machineId: environment.machineId, version, simulated: source.name === 'simulated', host: () => facts },
+    staleMs: 3 * environment.gpuDiscoveryIntervalMs,
+  });
+  let facts = host;
+  void distribution().then(
+    (os) => {
+      facts = { ...host, os: os ?? host.os };
+    },
+    (thrown: unknown) => log.warn({ err: thrown }, "the distribution's name could not be read"),
+  );
+
+  // --- HTTP
+  const onFailure = (error: unknown): void => log.error({ err: error }, "an engine's log could not be read or cut");
+  const auth = { token: () => config.token.current(), bind: environment.bind, allowedHosts: environment.allowedHosts };
+  const http = forPart(logger, 'http');
+  const app = createApp({
+    node: createNodePort({ node, views, store, version, poolsFile: environment.poolsFile.file, changeSpec, hashOf: hashSpec }),
+    journal,
+    logs: createLogsPort({ stateDir, onFailure }),
+    metrics,
+    auth,
+    parsePoolSpec,
+    logger: http,
+  });
+  const listening: Listening[] = [];
+  const listen = async (served: Parameters<typeof serve>[0], on: ListenOn): Promise<Listening> => {
+    const one = await serve(served, on);
+    listening.push(one);
+    return one;
+  };
+  const closeAll = async (): Promise<void> => {
+    await Promise.all(listening.map((one) => one.close(closeGraceMs)));
+  };
+  let api: Listening;
+  let metricsApi: Listening | null = null;
+  try {
+    api = await listen(app, listener ?? { host: environment.bind.host, port: environment.bind.port });
+    if (!isLoopbackHost(api.host) && config.token.current() === null) throw new Error(openToAll(api.host));
+    if (environment.metrics !== null)
+      metricsApi = await listen(
+        createMetricsApp({
+          metrics,
+          bind: { ...environment.metrics, loopback: isLoopbackHost(environment.metrics.host) },
+          allowedHosts: environment.allowedHosts,
+          logger: http,
+        }),
+        environment.metrics,
+      );
+  } catch (thrown) {
+    await closeAll();
+    journal.close();
+    source.close();
+    return { ok: false, problem: 'cannot_listen', message: thrown instanceof Error ? thrown.message : String(thrown) };
+  }
+  own.port = api.port;
+
+  // --- go
+  const capper = createLogCapper({ stateDir, onFailure });
+  const booted = Promise.withResolvers<void>();
+  node.subscribe({
+    next: (snapshot) => {
+      if (!snapshot.matches({ lifecycle: 'booting' })) booted.resolve();
+    },
+    error: (error) => {
+      log.fatal({ err: error }, 'the node chart broke: a bug of pool-managerd');
+      throw error;
+    },
+  });
+  node.start();
+  const following = followConfig({
+    file: environment.poolsFile.file,
+    load: () => loadPools(environment.poolsFile),
+    hashOf: hashSpec,
+    node,
+    warn: (line) => log.warn(line),
+  });
+  log.info({ url: urlOf(api), metrics_url: metricsApi && urlOf(metricsApi), state_dir: stateDir, runtime_dir: runtimeDir, version }, 'listening');
+
+  let stopping: Promise<StopReport> | null = null;
+  const hurry = new AbortController();
+  const stop = async (mode: 'keep' | 'drain'): Promise<StopReport> => {
+    await following.close();
+    const report = await stopNode(node, views, mode, hurry.signal);
+    await closeAll();
+    node.stop();
+    await Promise.all([capper.close(), store.settled()]);
+    bridge?.close();
+    source.close();
+    journal.close();
+    return report;
+  };
+  return {
+    ok: true,
+    daemon: {
+      url: urlOf(api),
+      metricsUrl: metricsApi && urlOf(metricsApi),
+      booted: booted.promise,
+      isHealthy: () => node.getSnapshot().status === 'active',
+      statusLine: () => statusLine(views),
+      reload: () => [...config.token.reload(), ...following.reload()],
+      stop: (mode) => {
+        stopping ??= stop(mode);
+        return stopping;
+      },
+      hurry: () => hurry.abort(),
+    },
+  };
+};
+
+const urlOf = ({ host, port }: Listening): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+const openToAll = (host: string): string =>
+  `${host} is reached from other machines and no token is set: set LLORCH_API_TOKEN_FILE (a token of at least 16 characters), or listen on 127.0.0.1`;

@@ -1,0 +1,113 @@
+/**
+ * `pool-managerd serve` as a process: configuration, lock, exit codes, signals, systemd. What the daemon is stands in
+ * `daemon.ts`.
+ *
+ * Exit codes: 0 ended in order; 1 it cannot listen or use its directories; 69 no NVIDIA GPU; 70 our bug; 75 another daemon holds
+ * the state directory; 78 configuration.
+ */
+import { homedir, hostname } from 'node:os';
+import { CauseError } from './cause.ts';
+import { type Config, readConfig } from './config/config.ts';
+import { type Daemon, startDaemon } from './daemon.ts';
+import { noGpuExitCode } from './gpu/no-gpu.ts';
+import { createLogger, forPart, type Logger } from './observe/logger.ts';
+import { inheritedListener } from './os/inherited-listener.ts';
+import { lockStateDir } from './os/lock.ts';
+import { createNotifier, type Notifier } from './os/notify.ts';
+import { createWatchdog } from './os/watchdog.ts';
+import { version } from './version.ts';
+
+const exitCodes = { done: 0, failed: 1, bug: 70, held: 75, configuration: 78 } as const;
+
+const refusalCodes = { no_gpu: noGpuExitCode, configuration: exitCodes.configuration, cannot_listen: exitCodes.failed } as const;
+
+export const serveDaemon = async (): Promise<number> => {
+  const notifier = createNotifier();
+  const listener = inheritedListener();
+  // Node would open its debugger on this signal, for anybody of this user.
+  process.on('SIGUSR1', () => undefined);
+  const read = readConfig(process.env, { hostname: hostname(), home: homedir(), cwd: process.cwd() });
+  if (!read.ok) return refuse(read.mistakes, exitCodes.configuration);
+  const { config } = read;
+  const lock = lockState(config.environment.stateDir);
+  if (typeof lock === 'number') return lock;
+  const logger = createLogger({ level: config.environment.logLevel, nodeId: config.environment.nodeId });
+  const log = forPart(logger, 'daemon');
+  for (const warning of config.warnings) log.warn(warning);
+  crashLoudly(log);
+  try {
+    const started = await startDaemon({ config, logger, listener, version });
+    if (!started.ok) return refuse([started.message], refusalCodes[started.problem]);
+    return await live(started.daemon, config, notifier, log);
+  } finally {
+    notifier.close();
+    lock.release();
+  }
+};
+
+const lockState = (stateDir: string): { readonly release: () => void } | number => {
+  try {
+    const lock = lockStateDir(stateDir);
+    if (lock.ok) return lock;
+    const holder = lock.holderPid === null ? 'another process' : `pid ${lock.holderPid}`;
+    return refuse(
+      [`${holder} holds the state directory ${stateDir}: one daemon per directory; stop it, or set POOL_MANAGERD_STATE_DIR`],
+      exitCodes.held,
+    );
+  } catch (thrown) {
+    if (thrown instanceof CauseError) return refuse([thrown.reason.message], exitCodes.failed);
+    throw thrown;
+  }
+};
+
+/** From ready to the end that a signal orders. Resolves with the exit code. */
+const live = async (daemon: Daemon, config: Config, notifier: Notifier, log: Logger): Promise<number> => {
+  const stopWatchdog = createWatchdog({ notifier, usec: notifier.watchdogUsec, isHealthy: () => daemon.isHealthy() });
+  const sayStatus = setInterval(() => notifier.status(daemon.statusLine()), 5_000);
+  process.on('SIGHUP', () => void reload(daemon, notifier, log));
+  const ordered = Promise.withResolvers<NodeJS.Signals>();
+  let signals = 0;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      signals += 1;
+      ordered.resolve(signal);
+      if (signals > 1) daemon.hurry();
+    });
+  await daemon.booted;
+  await notifier.ready(daemon.statusLine()).catch((thrown: unknown) => log.error({ err: thrown }, 'systemd was not told that the daemon is ready'));
+  const signal = await ordered.promise;
+  log.info({ signal, mode: config.environment.shutdown }, 'stopping');
+  clearInterval(sayStatus);
+  await notifier.stopping(`stopping (${config.environment.shutdown})`).catch(() => undefined);
+  const extend = setInterval(() => notifier.extendTimeout(10_000), 3_000);
+  const end = await daemon.stop(config.environment.shutdown);
+  clearInterval(extend);
+  stopWatchdog();
+  for (const line of end.lines) log[end.unfinished ? 'error' : 'info'](line);
+  return end.unfinished ? exitCodes.failed : exitCodes.done;
+};
+
+const reload = async (daemon: Daemon, notifier: Notifier, log: Logger): Promise<void> => {
+  try {
+    await notifier.reloading();
+    const mistakes = daemon.reload();
+    for (const mistake of mistakes) log.error(mistake);
+    await notifier.ready(mistakes.length === 0 ? daemon.statusLine() : `the pools file is not valid: ${mistakes[0]}`);
+  } catch (thrown) {
+    log.error({ err: thrown }, 'reload failed');
+  }
+};
+
+/** What nobody caught is a bug of ours: said, and the end of the process; engines go on and are adopted by the next. */
+const crashLoudly = (log: Logger): void => {
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+    process.on(event, (thrown: unknown) => {
+      log.fatal({ err: thrown, stack: thrown instanceof Error ? thrown.stack : null }, `${event}: a bug of pool-managerd; engines go on`);
+      process.exit(exitCodes.bug);
+    });
+};
+
+const refuse = (lines: readonly string[], exitCode: number): number => {
+  for (const line of lines) process.stderr.write(`${line}\n`);
+  return exitCode;
+};
