@@ -264,6 +264,9 @@ export type HandoffOutcome = 'accepted' | 'attached' | 'not_ready' | 'ignored' |
 /** Label of `pool_health_checks_total`. */
 export type ProbeOutcome = 'ok' | 'busy' | 'timeout' | 'refused' | 'error' | 'wedged' | 'foreign';
 
+/** What provisioning is at, before engine or model is present. */
+export type ProvisionPhase = 'fetching' | 'verifying' | 'building';
+
 export type Wanted = 'up' | 'down';
 export type PoolOrigin = 'file' | 'api' | 'attached';
 export type PoolState = 'uninitialized' | 'provisioning' | 'starting' | 'ready' | 'draining' | 'offline';

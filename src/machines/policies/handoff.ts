@@ -1,18 +1,26 @@
-/** Whose handoff file this is, from the point of view of a pool. Pure. */
-import type { Handoff, RunRecord } from '../vocabulary.ts';
+/** Whose handoff file this is, from the point of view of a pool, and what becomes of it. Pure. */
+import type { Handoff, HandoffOutcome, PoolOrigin, RunRecord } from '../vocabulary.ts';
 
 /** `ours`: of this incarnation. `stale`: of another one. `other`: of an engine that is not this pool's. */
 export const judgeHandoff = (run: RunRecord | null, handoff: Handoff): 'ours' | 'stale' | 'other' => {
   if (handoff.incarnation !== null) return handoff.incarnation === run?.incarnation ? 'ours' : 'stale';
   if (run === null) return 'other';
   if (handoff.pid !== null && handoff.pid !== run.pid) return 'stale';
-  return samePort(handoff.endpoint, run) ? 'ours' : 'other';
+  if (handoff.pidStartTime !== null && handoff.pidStartTime !== run.startTime) return 'stale';
+  return portOf(handoff.endpoint) === run.port ? 'ours' : 'other';
 };
 
-const samePort = (endpoint: string, run: RunRecord): boolean => {
-  try {
-    return Number(new URL(endpoint).port) === run.port;
-  } catch {
-    return false;
-  }
+/** What a file is settled as that moves its pool nowhere. */
+export const outcomeOfHandoff = (origin: PoolOrigin, run: RunRecord | null, handoff: Handoff): HandoffOutcome => {
+  if (origin === 'attached') return handoff.ready ? 'attached' : 'not_ready';
+  const whose = judgeHandoff(run, handoff);
+  if (whose !== 'ours') return whose === 'stale' ? 'stale' : 'ignored';
+  return handoff.ready ? 'accepted' : 'not_ready';
+};
+
+/** Null: no URL. */
+export const portOf = (endpoint: string): number | null => {
+  if (!URL.canParse(endpoint)) return null;
+  const { port, protocol } = new URL(endpoint);
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
 };

@@ -9,6 +9,8 @@ export const acknowledgeLimitMs = 2_000;
 export const healthGraceMs = 30_000;
 /** A blocked pool looks again by itself, in case a sign was missed. */
 export const blockedRetryMs = 30_000;
+/** A tree that could not be watched is looked at again. */
+export const stuckRetryMs = 30_000;
 /** Stable this long after a half-open start closes the breaker. */
 export const breakerStableMs = 60_000;
 
@@ -18,6 +20,13 @@ const slowestBytesPerMs = 20_000;
 /** Cap on loading and proving: the configured one, or ten minutes plus the model's size at 20 MB/s. */
 export const startMaxMs = (spec: PoolSpec, model: ModelPresent | null): number =>
   spec.timeouts.start_max_ms ?? startFloorMs + Math.ceil((model?.bytes ?? 0) / slowestBytesPerMs);
+
+/**
+ * What of the cap is left `elapsedMs` after the process started. Never less than a stall may last: an engine that was adopted
+ * while it loads is not ended because the daemon was away.
+ */
+export const startLeftMs = (limitMs: number, stallMs: number, elapsedMs: number): number => Math.max(limitMs - elapsedMs, Math.min(limitMs, stallMs));
+
 /** Adoptions that take longer go on in the background; the node serves meanwhile. */
 export const adoptionLimitMs = 2_000;
 

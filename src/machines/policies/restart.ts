@@ -17,7 +17,7 @@ export const freshRestart: RestartMemory = { count: 0, attempt: 0, startsMono: [
 /** An engine is being started at `mono`. */
 export const noteStart = (memory: RestartMemory, limits: PoolSpec['restart'], mono: number): RestartMemory => ({
   ...memory,
-  startsMono: [...memory.startsMono.filter((start) => mono - start < limits.window_ms), mono].slice(-limits.max_restarts),
+  startsMono: [...recentStarts(memory, limits, mono), mono].slice(-limits.max_restarts),
 });
 
 export interface Backoff {
@@ -27,9 +27,9 @@ export interface Backoff {
   readonly crashLoop: boolean;
 }
 
-/** The pool failed with `code` at `mono` and will be tried again. */
-export const noteFailure = (memory: RestartMemory, limits: PoolSpec['restart'], code: ReasonCode, mono: number, seed: string): Backoff => {
-  const recent = memory.startsMono.filter((start) => mono - start < limits.window_ms);
+/** The pool failed with `code` and will be tried again. `mono` is null where a timer said so: then every start counts as recent. */
+export const noteFailure = (memory: RestartMemory, limits: PoolSpec['restart'], code: ReasonCode, mono: number | null, seed: string): Backoff => {
+  const recent = mono === null ? memory.startsMono : recentStarts(memory, limits, mono);
   const crashLoop = memory.opened > 0 || recent.length >= limits.max_restarts;
   const opened = crashLoop ? memory.opened + 1 : 0;
   const base = crashLoop
@@ -46,4 +46,8 @@ export const noteFailure = (memory: RestartMemory, limits: PoolSpec['restart'], 
 export const noteStable = (memory: RestartMemory): RestartMemory => ({ ...freshRestart, count: memory.count });
 
 /** Stable long enough after a half-open start to close the breaker, not yet to forget the backoff. */
-export const closeBreaker = (memory: RestartMemory): RestartMemory => ({ ...memory, opened: 0, startsMono: [] });
+export const closeBreaker = (memory: RestartMemory): RestartMemory => (memory.opened === 0 ? memory : { ...memory, opened: 0, startsMono: [] });
+
+/** A start later than now was in another boot. */
+const recentStarts = ({ startsMono }: RestartMemory, { window_ms }: PoolSpec['restart'], mono: number): readonly number[] =>
+  startsMono.filter((start) => start <= mono && mono - start < window_ms);

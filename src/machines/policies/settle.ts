@@ -17,18 +17,30 @@ export interface SettleInput {
   readonly hasNextSpec: boolean;
   /** A new spec is being tried and the old one is known. */
   readonly mayRollBack: boolean;
+  /** The GPUs of the spec are known to be missing. */
+  readonly lacksGpus: boolean;
   readonly reason: ReasonCode | null;
 }
 
 export const settle = (input: SettleInput): Settlement => {
   if (input.removing) return 'ended';
   if (input.shuttingDown || input.wanted === 'down') return 'stopped';
+  if (input.origin === 'attached') return endOf(input.reason) === 'stopped' ? 'stopped' : 'backingOff';
+  // Whatever comes next would stand on the same memory.
+  if (input.reason === 'vram_not_released') return 'blocked';
   if (input.hasNextSpec) return 'again';
-  if (input.reason === null) return 'again';
-  const { endsIn } = reasonRow(input.reason);
-  if (endsIn === 'again') return 'again';
-  if (endsIn === 'stopped') return wasAnOrder(input.reason) && input.origin !== 'attached' ? 'again' : 'stopped';
-  if (input.mayRollBack) return 'rollback';
+  const settlement = byReason(input);
+  return input.lacksGpus && (settlement === 'again' || settlement === 'backingOff') ? 'blocked' : settlement;
+};
+
+const byReason = ({ reason, mayRollBack }: SettleInput): Settlement => {
+  if (reason === null || wasAnOrder(reason)) return 'again';
+  return mayRollBack ? 'rollback' : endOf(reason);
+};
+
+const endOf = (reason: ReasonCode | null): Settlement => {
+  if (reason === null) return 'again';
+  const { endsIn } = reasonRow(reason);
   return endsIn === 'stuck' ? 'backingOff' : endsIn;
 };
 

@@ -2,11 +2,11 @@
  * Everything a pool does, as orders: assigns to its context, words to its children and to its node.
  *
  * Pure: what leaves the machine is a message or a named actor. Words to node and children are guarded, since a pool folded
- * from a journal has neither.
+ * from a journal has neither. What orders and failures make of the context is in `orders.ts` and `blame.ts`.
  */
 import { assign, enqueueActions } from 'xstate';
-import { judgeHandoff } from '../policies/handoff.ts';
-import { closeBreaker, freshRestart, noteFailure, noteStable, noteStart } from '../policies/restart.ts';
+import { outcomeOfHandoff } from '../policies/handoff.ts';
+import { closeBreaker, noteStable, noteStart } from '../policies/restart.ts';
 import type {
   Cause,
   DrainWhy,
@@ -25,97 +25,73 @@ import type {
 } from '../vocabulary.ts';
 import type { ProbePace } from './actors.ts';
 import { attachedRun } from './attached.ts';
+import { backedOff, blamed, gpusBlamed, heldVram, stuck, unstuck } from './blame.ts';
 import { type Drain, type PoolContext, unknownLoad } from './context.ts';
 import { stampOf } from './failure.ts';
-import { memoryOf } from './memory.ts';
+import { memoryOf, recalledDrain } from './memory.ts';
+import {
+  cancelReload,
+  orderAgain,
+  orderOf,
+  rollBack,
+  shutDown,
+  switchSpec,
+  takeUpSpec,
+  turnsBackFor,
+  wantDown,
+  wantRemoved,
+  wantUp,
+} from './orders.ts';
 import { changed } from './reports.ts';
 import { base } from './setup.ts';
 
-const blamed = (cause: Cause, event: unknown) => ({ ...cause, at: stampOf(event)?.at ?? null });
-
-/** The recorded drain goes on with what is left of its deadline; the boot is the same, since the engine still runs. */
-const recalled = ({ recorded, spec }: PoolContext, mono: number | null): Drain | null => {
-  const drain = recorded?.drain ?? null;
-  if (drain === null) return null;
-  const leftMs = drain.deadlineMono === null || mono === null ? spec.timeouts.drain_ms : Math.max(0, drain.deadlineMono - mono);
-  return { why: drain.why, deadlineMs: leftMs, startedMono: mono, forced: false };
-};
+const drainOf = (context: PoolContext, event: unknown, why: DrainWhy, deadlineMs: number | null): Drain => ({
+  why,
+  deadlineMs: deadlineMs ?? context.spec.timeouts.drain_ms,
+  startedMono: stampOf(event)?.mono ?? null,
+  forced: false,
+});
 
 export const pool = base.extend({
   actions: {
     // --- what is wanted
-    wantUp: assign({ wanted: 'up', restart: ({ context }) => ({ ...freshRestart, count: context.restart.count }) }),
-    wantDown: assign(({ event }) => ({ wanted: 'down' as const, reason: blamed({ code: 'operator', message: 'stopped by an operator' }, event) })),
-    markForRemoval: assign(({ event }) => ({
-      removing: true,
-      wanted: 'down' as const,
-      reason: blamed({ code: 'removed', message: 'the pool is being removed' }, event),
-    })),
-    markForShutDown: assign({ shuttingDown: true }),
-    takeUpSpec: assign(({ context, event }) => {
-      if (event.type !== 'pool.reload') return {};
-      const running = context.proof === null ? null : { spec: context.spec, specHash: context.specHash };
-      return {
-        wanted: 'up' as const,
-        nextSpec: { spec: event.spec, specHash: event.specHash },
-        reload: { operationId: event.operationId, previous: context.reload?.previous ?? running, gaveUp: null },
-        restart: { ...freshRestart, count: context.restart.count },
-      };
+    wantUp: assign(({ context }) => wantUp(context)),
+    orderAgain: assign(({ context, event }) => orderAgain(context, event)),
+    wantDown: assign(({ context, event }) => wantDown(context, event)),
+    markForRemoval: assign(({ context, event }) => wantRemoved(context, event)),
+    markForShutDown: assign(({ context, event }) => shutDown(context, event)),
+    takeUpSpec: enqueueActions(({ context, event, enqueue, self }) => {
+      if (event.type !== 'pool.reload') return;
+      if (self._parent && context.reload !== null)
+        enqueue.sendTo(self._parent, {
+          type: 'reload.settled',
+          poolId: context.poolId,
+          operationId: context.reload.operationId,
+          outcome: 'given_up',
+          cause: { code: 'superseded', message: 'another spec was ordered before this one was ready' },
+        });
+      enqueue.assign(takeUpSpec(context, event));
     }),
-    switchSpec: assign(({ context }) =>
-      context.nextSpec === null ? { reason: null } : { ...context.nextSpec, nextSpec: null, engine: null, model: null, reason: null },
-    ),
-    rollBack: assign(({ context: { reload, reason } }) =>
-      reload === null || reload.previous === null || reason === null
-        ? {}
-        : {
-            ...reload.previous,
-            engine: null,
-            model: null,
-            reason: null,
-            reload: { ...reload, gaveUp: { code: reason.code, message: reason.message } },
-          },
-    ),
+    switchSpec: assign(({ context }) => switchSpec(context)),
+    rollBack: assign(({ context }) => rollBack(context)),
+    cancelReload: assign(({ context }) => cancelReload(context)),
 
     // --- why it is where it is
-    blame: assign(({ event }, { cause }: { cause: Cause }) => ({ reason: blamed(cause, event), lastError: blamed(cause, event) })),
+    blame: assign(({ context, event }, { cause }: { cause: Cause }) => blamed(context, event, cause)),
     /** A reason that is no error. */
-    giveReason: assign(({ event }, { cause }: { cause: Cause }) => ({ reason: blamed(cause, event) })),
-    /** An engine that ends while it is being drained: an error, but the order stays the reason. */
-    blameExit: assign(({ context, event }, { cause }: { cause: Cause }) => ({
-      lastError: blamed(cause, event),
-      ...(context.wanted === 'up' && context.nextSpec === null && !context.shuttingDown && { reason: blamed(cause, event) }),
-    })),
-    blameSurvivors: assign(({ event }, { survivors }: { survivors: readonly number[] }) => {
-      const cause = {
-        code: 'unkillable' as const,
-        message: `processes ${survivors.join(', ')} did not end after KILL; the driver may be hung and the machine may need a reboot`,
-      };
-      return { reason: blamed(cause, event), lastError: blamed(cause, event) };
-    }),
-    blameHeldVram: assign(({ context, event }, { heldBytes }: { heldBytes: number | null }) => {
-      const held = heldBytes === null ? 'memory' : `${heldBytes} bytes`;
-      const message = `${held} of VRAM still held ${context.spec.timeouts.vram_release_ms} ms after the engine ended; see which process holds it with nvidia-smi`;
-      return { reason: blamed({ code: 'vram_not_released', message }, event), lastError: blamed({ code: 'vram_not_released', message }, event) };
-    }),
-    blameGpus: assign(({ context, event }) =>
-      context.gpuCause === null ? {} : { reason: blamed(context.gpuCause, event), lastError: blamed(context.gpuCause, event) },
-    ),
+    giveReason: assign(({ event }, { cause }: { cause: Cause }) => ({ reason: { ...cause, at: stampOf(event)?.at ?? null } })),
+    /** What stands against a recorded engine, or one that has just been made. */
+    recallOrder: assign(({ context, event }) => orderOf(context, event)),
+    blameGpus: assign(({ context, event }) => gpusBlamed(context, event)),
+    blameHeldVram: assign(({ context, event }, { heldBytes }: { heldBytes: number | null }) => heldVram(context, event, heldBytes)),
+    noteStuck: assign(({ context, event }, { cause }: { cause: Cause }) => stuck(context, event, cause)),
+    noteUnstuck: assign(({ context }) => unstuck(context)),
     clearReason: assign({ reason: null, retry: null }),
-    scheduleRetry: assign(({ context, event }) => {
-      const code = context.reason?.code ?? 'engine_exited';
-      const now = stampOf(event);
-      const backoff = noteFailure(context.restart, context.spec.restart, code, now?.mono ?? 0, context.poolId);
-      const crashLoop = {
-        code: 'crash_loop' as const,
-        message: `${context.spec.restart.max_restarts} starts within ${context.spec.restart.window_ms} ms; last: ${context.reason?.message ?? code}`,
-      };
-      return {
-        restart: backoff.memory,
-        retry: { delayMs: backoff.delayMs, at: now === null ? null : now.at + backoff.delayMs },
-        ...(backoff.crashLoop && { reason: blamed(crashLoop, event) }),
-      };
-    }),
+    forgetRetry: assign({ retry: null }),
+
+    // --- starts and failures counted
+    noteStart: assign(({ context }, { mono }: { mono: number }) => ({ restart: noteStart(context.restart, context.spec.restart, mono) })),
+    scheduleRetry: assign(({ context, event }) => backedOff(context, event)),
     noteStable: assign(({ context }) => ({ restart: noteStable(context.restart) })),
     closeBreaker: assign(({ context }) => ({ restart: closeBreaker(context.restart) })),
     noteMemoryFailure: assign((_, { cause }: { cause: Cause }) => ({ memoryFailed: cause })),
@@ -137,9 +113,6 @@ export const pool = base.extend({
           inventory,
         });
     }),
-    reportAdoption: enqueueActions(({ context, enqueue, self }) => {
-      if (self._parent) enqueue.sendTo(self._parent, { type: 'adoption.settled', poolId: context.poolId });
-    }),
     keepAdmission: assign((_, { gpus, reservedBytes }: { gpus: readonly GpuRef[]; reservedBytes: number | null }) => ({
       gpus,
       gpuCause: null,
@@ -148,12 +121,9 @@ export const pool = base.extend({
     releaseReservation: enqueueActions(({ context, enqueue, self }) => {
       if (self._parent) enqueue.sendTo(self._parent, { type: 'reservation.released', poolId: context.poolId });
     }),
-    keepRun: assign(({ context }, { run, mono }: { run: RunRecord; mono: number }) => ({
-      run,
-      restart: noteStart(context.restart, context.spec.restart, mono),
-      proof: null,
-      load: unknownLoad,
-    })),
+
+    // --- the engine's process
+    keepRun: assign((_, { run }: { run: RunRecord }) => ({ run, proof: null, load: unknownLoad })),
     dropRun: assign(({ context }) => ({
       run: context.origin === 'attached' ? context.run : null,
       proof: null,
@@ -163,16 +133,18 @@ export const pool = base.extend({
       survivors: [],
       reservedBytes: null,
     })),
+    reportAdoption: enqueueActions(({ context, enqueue, self }) => {
+      if (self._parent) enqueue.sendTo(self._parent, { type: 'adoption.settled', poolId: context.poolId });
+    }),
     forgetRecorded: assign({ recorded: null }),
     recallDrain: assign(({ context, event }) => ({
       proof: context.recorded?.proof ?? null,
-      drain: recalled(context, stampOf(event)?.mono ?? null),
+      drain: recalledDrain(context, stampOf(event)?.mono ?? null),
       recorded: null,
     })),
     recallProof: assign(({ context }) => ({ proof: context.recorded?.proof ?? null, recorded: null })),
     keepProof: assign(({ context }, { proof }: { proof: Proof }) => ({
       proof,
-      recorded: null,
       load: { ...context.load, slotsTotal: context.load.slotsTotal ?? proof.slotsTotal },
       health: { failures: 0, passes: 0 },
     })),
@@ -206,17 +178,22 @@ export const pool = base.extend({
 
     // --- handoff files
     settleHandoff: enqueueActions(({ context, enqueue, self }, { handoff, outcome }: { handoff: Handoff; outcome: HandoffOutcome | 'judge' }) => {
-      const judged = outcome === 'judge' ? (judgeHandoff(context.run, handoff) === 'stale' ? 'stale' : 'ignored') : outcome;
+      const judged = outcome === 'judge' ? outcomeOfHandoff(context.origin, context.run, handoff) : outcome;
       if (self._parent) enqueue.sendTo(self._parent, { type: 'handoff.settled', poolId: context.poolId, file: handoff.file, outcome: judged });
     }),
     attach: assign(({ context }, { handoff }: { handoff: Handoff }) => ({
       run: attachedRun(handoff, context.spec, context.specHash),
+      proof: null,
       load: unknownLoad,
     })),
 
     // --- draining
     beginDrain: assign(({ context, event }, { why, deadlineMs }: { why: DrainWhy; deadlineMs: number | null }) => ({
-      drain: { why, deadlineMs: deadlineMs ?? context.spec.timeouts.drain_ms, startedMono: stampOf(event)?.mono ?? null, forced: false },
+      drain: drainOf(context, event, why, deadlineMs),
+    })),
+    /** For what stands against an engine that has just been made or identified. */
+    turnBack: assign(({ context, event }, { deadlineMs }: { deadlineMs: number | null }) => ({
+      drain: drainOf(context, event, turnsBackFor(context), deadlineMs),
     })),
     markForced: assign(({ context }) => ({ drain: context.drain && { ...context.drain, forced: true } })),
     endDrain: assign({ drain: null }),
@@ -224,6 +201,19 @@ export const pool = base.extend({
       if (self._parent) enqueue.sendTo(self._parent, { type: 'drain.announced', poolId: context.poolId });
     }),
     keepSurvivors: assign((_, { survivors }: { survivors: readonly number[] }) => ({ survivors })),
+    /** What is still there has been blamed before. */
+    requestQuarantine: enqueueActions(({ context: { poolId, run, lastError }, enqueue, self }) => {
+      if (self._parent && run !== null && lastError !== null)
+        enqueue.sendTo(self._parent, {
+          type: 'quarantine.requested',
+          poolId,
+          gpus: run.gpus,
+          cause: { code: lastError.code, message: lastError.message },
+        });
+    }),
+    liftQuarantine: enqueueActions(({ context, enqueue, self }) => {
+      if (self._parent) enqueue.sendTo(self._parent, { type: 'quarantine.lifted', poolId: context.poolId });
+    }),
 
     // --- telling
     announce: enqueueActions(({ context, enqueue, self }, { state }: { state: PoolState }) => {
@@ -234,28 +224,34 @@ export const pool = base.extend({
       const now = { ...context, load };
       if (self._parent && (context.load.slotsFree === 0) !== (load.slotsFree === 0)) enqueue.sendTo(self._parent, changed(now, 'ready'));
     }),
+    /** A timer brings no time with it: what it ended is not counted into storms. */
     reportBackoff: enqueueActions(({ context, event, enqueue, self }) => {
-      if (self._parent) enqueue.sendTo(self._parent, { type: 'pool.backedOff', poolId: context.poolId, mono: stampOf(event)?.mono ?? 0 });
+      const mono = stampOf(event)?.mono;
+      if (self._parent && mono !== undefined) enqueue.sendTo(self._parent, { type: 'pool.backedOff', poolId: context.poolId, mono });
     }),
-    settleReload: enqueueActions(({ context, enqueue, self }) => {
-      const { reload } = context;
+    settleReload: enqueueActions(({ context: { poolId, reload }, enqueue, self }) => {
       if (reload === null) return;
       enqueue.assign({ reload: null });
-      const outcome = reload.gaveUp === null ? ('reloaded' as const) : ('rolled_back' as const);
-      if (self._parent)
-        enqueue.sendTo(self._parent, {
-          type: 'reload.settled',
-          poolId: context.poolId,
-          operationId: reload.operationId,
-          outcome,
-          cause: reload.gaveUp,
-        });
+      const { operationId, gaveUp } = reload;
+      const outcome = gaveUp === null ? 'reloaded' : 'rolled_back';
+      if (self._parent) enqueue.sendTo(self._parent, { type: 'reload.settled', poolId, operationId, outcome, cause: gaveUp });
+    }),
+    giveUpReload: enqueueActions(({ context: { poolId, reload, reason }, enqueue, self }) => {
+      if (reload === null) return;
+      enqueue.assign({ reload: null });
+      const cause = reload.gaveUp ?? (reason && { code: reason.code, message: reason.message });
+      if (self._parent) enqueue.sendTo(self._parent, { type: 'reload.settled', poolId, operationId: reload.operationId, outcome: 'given_up', cause });
     }),
     announceEnd: enqueueActions(({ context, enqueue, self }) => {
       if (self._parent) enqueue.sendTo(self._parent, { type: 'pool.ended', poolId: context.poolId });
     }),
     remember: enqueueActions(({ context, enqueue, self }, { phase }: { phase: PoolMemory['phase'] }) => {
-      if (self._parent) enqueue.sendTo('memory', { type: 'memory.changed', memory: memoryOf(context, phase) });
+      enqueue.assign({ phase });
+      if (self._parent) enqueue.sendTo('memory', { type: 'memory.changed', memory: memoryOf({ ...context, phase }) });
+    }),
+    /** What was ordered must outlive the daemon, also where it changes no state. */
+    saveMemory: enqueueActions(({ context, enqueue, self }) => {
+      if (self._parent) enqueue.sendTo('memory', { type: 'memory.changed', memory: memoryOf(context) });
     }),
   },
 });

@@ -2,6 +2,7 @@
  * A pool made from somebody else's handoff file, in the shapes of our own: a spec with defaults and a run without a process
  * of ours. It is watched and reported, never started or ended.
  */
+import { portOf } from '../policies/handoff.ts';
 import type { Handoff, PoolSpec, RunRecord } from '../vocabulary.ts';
 
 export const attachedSpec = (handoff: Handoff): PoolSpec => ({
@@ -37,8 +38,8 @@ export const attachedRun = (handoff: Handoff, spec: PoolSpec, specHash: string):
   bootId: '',
   unit: null,
   invocationId: null,
-  host: new URL(handoff.endpoint).hostname,
-  port: Number(new URL(handoff.endpoint).port || 80),
+  host: URL.canParse(handoff.endpoint) ? new URL(handoff.endpoint).hostname : '',
+  port: portOf(handoff.endpoint) ?? 0,
   endpoint: handoff.endpoint,
   engine: spec.engine,
   engineVersion: handoff.engineVersion,

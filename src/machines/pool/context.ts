@@ -46,6 +46,9 @@ export interface Declared {
   readonly specHash: string;
 }
 
+/** A cause and when it came; null where a timer brought it. */
+export type Blame = Cause & { readonly at: number | null };
+
 export interface Drain {
   readonly why: DrainWhy;
   readonly deadlineMs: number;
@@ -58,7 +61,7 @@ export interface Reload {
   readonly operationId: string;
   /** The spec that ran before; null when none was running. */
   readonly previous: Declared | null;
-  /** Why the new spec was given up; set while the old one is brought back. */
+  /** Why the new spec was given up, if it was; set while the old one is brought back. */
   readonly gaveUp: Cause | null;
 }
 
@@ -72,8 +75,10 @@ export interface PoolContext {
   readonly wanted: Wanted;
   readonly removing: boolean;
   readonly shuttingDown: boolean;
-  readonly reason: (Cause & { readonly at: number | null }) | null;
-  readonly lastError: (Cause & { readonly at: number | null }) | null;
+  readonly reason: Blame | null;
+  readonly lastError: Blame | null;
+  /** What the reason will be once an engine that will not die is gone; null while none is stuck. */
+  readonly stuckOver: { readonly reason: Blame | null } | null;
   readonly gpus: readonly GpuRef[] | null;
   readonly gpuCause: Cause | null;
   readonly engine: EnginePresent | null;
@@ -89,6 +94,8 @@ export interface PoolContext {
   readonly survivors: readonly number[];
   readonly restart: RestartMemory;
   readonly retry: { readonly delayMs: number; readonly at: number | null } | null;
+  /** What memory says of where the engine is. */
+  readonly phase: PoolMemory['phase'];
   readonly memoryFailed: Cause | null;
   readonly samples: {
     readonly at: number | null;
@@ -113,7 +120,8 @@ export const initialContext = (input: PoolInput): PoolContext => ({
   shuttingDown: false,
   reason: null,
   lastError: null,
-  gpus: input.run?.gpus ?? input.gpus,
+  stuckOver: null,
+  gpus: input.gpuCause === null ? (input.run?.gpus ?? input.gpus) : null,
   gpuCause: input.gpuCause,
   engine: null,
   model: input.run?.model ?? null,
@@ -127,6 +135,7 @@ export const initialContext = (input: PoolInput): PoolContext => ({
   survivors: [],
   restart: input.memory?.restart ?? freshRestart,
   retry: null,
+  phase: null,
   memoryFailed: null,
   samples: { at: null, outcome: null, load: null, vramUsedBytes: null, progress: null },
 });

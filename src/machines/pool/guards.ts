@@ -1,56 +1,94 @@
 /** Claims about a pool that transitions depend on. Pure predicates over context; none reads `samples`. */
 import { judgeHandoff } from '../policies/handoff.ts';
 import { type Settlement, settle } from '../policies/settle.ts';
-import type { Handoff, Load } from '../vocabulary.ts';
+import type { Handoff, Load, ProvisionPhase, Residency } from '../vocabulary.ts';
 import type { PoolContext } from './context.ts';
 
 interface Args {
   readonly context: PoolContext;
 }
 
-const hasOwnEngine = (context: PoolContext) => context.origin !== 'attached' && context.run !== null;
+const isManaged = (context: PoolContext) => context.origin !== 'attached';
+/** Ours, identified and not yet ended. */
+const runsEngine = (context: PoolContext) => isManaged(context) && context.run !== null && context.recorded === null;
 const changesSpec = (context: PoolContext, specHash: string) => specHash !== (context.nextSpec ?? context).specHash;
+const failsForGood = (context: PoolContext, outcome: string) => outcome === 'wedged' || context.health.failures + 1 >= context.spec.health.failures;
+/** An order stands against an engine that goes on as it is. */
+const isOrderedAway = (context: PoolContext) => context.wanted === 'down' || context.removing || context.shuttingDown || context.nextSpec !== null;
+const isDrainedForHealth = (context: PoolContext) => context.drain?.why === 'health';
+
+/** Drains that an order may still take the place of. */
+const yields: ReadonlySet<string> = new Set(['health', 'reload', 'withdrawn']);
+const resumable: ReadonlySet<string> = new Set(['operator', 'reload', 'withdrawn']);
+
+const shortensDrain = ({ drain }: PoolContext, deadlineMs: number | null, mono: number): boolean =>
+  drain?.why === 'operator' && deadlineMs !== null && drain.startedMono !== null && mono + deadlineMs < drain.startedMono + drain.deadlineMs;
 
 export const guards = {
   hasRecordedEngine: ({ context }: Args) => context.recorded !== null,
-  isAttached: ({ context }: Args) => context.origin === 'attached',
-  isManaged: ({ context }: Args) => context.origin !== 'attached',
+  isAttached: ({ context }: Args) => !isManaged(context),
+  isManaged: ({ context }: Args) => isManaged(context),
   mayStart: ({ context }: Args) => context.wanted === 'up' && context.gpus !== null,
   lacksGpus: ({ context }: Args) => context.wanted === 'up' && context.gpus === null && context.gpuCause !== null,
-  isWanted: ({ context }: Args) => context.wanted === 'up',
+  hasGpus: ({ context }: Args) => context.gpus !== null,
+  mayLeaveOffline: ({ context }: Args) => isManaged(context) && !context.shuttingDown,
   /** A command came while the engine was being spawned or adopted, when it could not be obeyed. */
-  mustTurnBack: ({ context }: Args) =>
-    context.wanted === 'down' || context.removing || context.shuttingDown || context.nextSpec !== null || context.gpuCause !== null,
-  hasOwnEngine: ({ context }: Args) => hasOwnEngine(context),
-  mayReload: ({ context }: Args, params: { specHash: string }) => hasOwnEngine(context) && changesSpec(context, params.specHash),
+  mustTurnBack: ({ context }: Args) => isOrderedAway(context) || context.gpuCause !== null,
+  runsEngine: ({ context }: Args) => runsEngine(context),
+  runsOtherSpec: ({ context }: Args, params: { specHash: string }) => runsEngine(context) && changesSpec(context, params.specHash),
   changesSpec: ({ context }: Args, params: { specHash: string }) => changesSpec(context, params.specHash),
+
+  advances: (_: Args, { event, ...to }: { event: { step: string; phase: string }; step: 'engine' | 'model'; phase: ProvisionPhase }) =>
+    event.step === to.step && event.phase === to.phase,
+  showsResidency: ({ context }: Args, params: { residency: Residency }) =>
+    !isManaged(context) || params.residency === 'proven' || params.residency === 'simulated',
+  /** An adopted engine served before: one proof that fails is no more than probes that fail. */
+  servedBefore: ({ context }: Args, params: { code: string }) => isManaged(context) && context.proof !== null && params.code === 'health_failed',
 
   handoffIsOurs: ({ context }: Args, params: { handoff: Handoff }) => params.handoff.ready && judgeHandoff(context.run, params.handoff) === 'ours',
   handoffWithdraws: ({ context }: Args, params: { handoff: Handoff }) =>
-    !params.handoff.ready && judgeHandoff(context.run, params.handoff) === 'ours',
+    isManaged(context) && !params.handoff.ready && judgeHandoff(context.run, params.handoff) === 'ours',
+  handoffAttaches: ({ context }: Args, params: { handoff: Handoff }) => !isManaged(context) && !context.shuttingDown && params.handoff.ready,
+  handoffEndsAttached: ({ context }: Args, params: { handoff: Handoff }) => !isManaged(context) && !params.handoff.ready,
+  /** Another endpoint, or another engine behind the same one. */
+  handoffMovesAttached: ({ context: { origin, run } }: Args, { handoff }: { handoff: Handoff }) =>
+    origin === 'attached' &&
+    handoff.ready &&
+    (handoff.endpoint !== run?.endpoint || (handoff.pid ?? 0) !== run.pid || (handoff.incarnation ?? handoff.replicaId) !== run.incarnation),
 
-  isForeign: (_: Args, params: { outcome: string }) => params.outcome === 'foreign',
-  reachesFailureThreshold: ({ context }: Args) => context.health.failures + 1 >= context.spec.health.failures,
+  isForeign: ({ context }: Args, params: { outcome: string }) => runsEngine(context) && params.outcome === 'foreign',
+  /** So many failed probes in a row, or one that shows work standing still. */
+  failsForGood: ({ context }: Args, params: { outcome: string }) => failsForGood(context, params.outcome),
+  attachedFailsForGood: ({ context }: Args, params: { outcome: string }) => !isManaged(context) && failsForGood(context, params.outcome),
   /** Two good probes in a row bring a failed engine back. */
   isSecondPass: ({ context }: Args) => context.health.passes + 1 >= 2,
 
-  attachedFailsForGood: ({ context }: Args) => context.origin === 'attached' && context.health.failures + 1 >= context.spec.health.failures,
-  handoffAttaches: ({ context }: Args, params: { handoff: Handoff }) => context.origin === 'attached' && params.handoff.ready,
-  handoffEndsAttached: ({ context }: Args, params: { handoff: Handoff }) => context.origin === 'attached' && !params.handoff.ready,
-  handoffMovesAttached: ({ context }: Args, params: { handoff: Handoff }) =>
-    context.origin === 'attached' && params.handoff.ready && params.handoff.endpoint !== context.run?.endpoint,
-
-  isDrainedForHealth: ({ context }: Args) => context.drain?.why === 'health',
-  mayResume: ({ context }: Args) => context.drain?.why === 'operator' && !context.removing && !context.shuttingDown,
+  isDrainedForHealth: ({ context }: Args) => isDrainedForHealth(context),
+  isSickWithOtherSpec: ({ context }: Args, params: { specHash: string }) => isDrainedForHealth(context) && changesSpec(context, params.specHash),
+  /** The pool drains for something that may still pass, or for longer than is now asked. */
+  drainGoesFirst: ({ context }: Args, params: { deadlineMs: number | null; mono: number }) =>
+    !context.removing &&
+    !context.shuttingDown &&
+    context.drain !== null &&
+    (yields.has(context.drain.why) || shortensDrain(context, params.deadlineMs, params.mono)),
+  mayResume: ({ context }: Args) =>
+    context.drain !== null && resumable.has(context.drain.why) && context.proof !== null && !context.removing && !context.shuttingDown,
   isEmpty: (_: Args, params: { load: Load }) => params.load.inFlight === 0,
   hasSurvivors: (_: Args, params: { survivors: readonly number[] }) => params.survivors.length > 0,
   isStillHeld: (_: Args, params: { released: boolean | null }) => params.released === false,
 
   isVerdict: (_: Args, params: { verdict: 'ours' | 'gone' | 'stranger'; is: 'gone' | 'stranger' }) => params.verdict === params.is,
-  wasIn: ({ context }: Args, params: { phase: 'proving' | 'emptying' | 'stopping' }) =>
-    params.phase === 'proving'
-      ? context.recorded?.phase === 'proving' || context.recorded?.phase === 'ready'
-      : context.recorded?.phase === params.phase,
+  wasStopping: ({ context }: Args) => context.recorded?.phase === 'stopping',
+  wasRecovering: ({ context }: Args) =>
+    context.recorded?.phase === 'emptying' &&
+    context.recorded.drain?.why === 'health' &&
+    context.recorded.proof !== null &&
+    context.gpuCause === null &&
+    !isOrderedAway(context),
+  wasEmptying: ({ context }: Args) => context.recorded?.phase === 'emptying',
+  wasProving: ({ context }: Args) => context.recorded?.phase === 'proving' || context.recorded?.phase === 'ready',
+  /** It may have work to finish. */
+  mustEmptyFirst: ({ context }: Args) => context.recorded?.phase === 'ready' && context.gpuCause === null && isOrderedAway(context),
 
   settlesAs: ({ context }: Args, params: { as: Settlement }) =>
     params.as ===
@@ -61,6 +99,7 @@ export const guards = {
       shuttingDown: context.shuttingDown,
       hasNextSpec: context.nextSpec !== null,
       mayRollBack: context.reload !== null && context.reload.previous !== null && context.reload.gaveUp === null,
+      lacksGpus: context.gpus === null && context.gpuCause !== null,
       reason: context.reason?.code ?? null,
     }),
 };

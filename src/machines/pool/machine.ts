@@ -27,7 +27,7 @@ export const poolMachine = pool.createMachine({
     draining,
     offline,
     /** Removed; the actor is done. */
-    ended: { type: 'final', entry: 'announceEnd' },
+    ended: { type: 'final', entry: ['giveUpReload', 'announceEnd'] },
   },
   on: {
     'engine.sampled': { actions: { type: 'keepSample', params: ({ event }) => event } },

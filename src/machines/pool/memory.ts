@@ -1,20 +1,27 @@
 /** What of a pool must survive a restart of the daemon. Pure. */
 import type { PoolMemory } from '../vocabulary.ts';
-import type { PoolContext } from './context.ts';
+import type { Drain, PoolContext } from './context.ts';
 
-export const memoryOf = (context: PoolContext, phase: PoolMemory['phase']): PoolMemory => ({
+/** While a recorded engine is being identified, what was recorded of it stays. */
+export const memoryOf = (context: PoolContext): PoolMemory => ({
   version: 1,
   poolId: context.poolId,
   wanted: context.wanted,
   restart: context.restart,
-  phase,
-  proof: phase === null ? null : context.proof,
-  drain:
-    context.drain === null || phase === null
-      ? null
-      : {
-          why: context.drain.why,
-          deadlineMono: context.drain.startedMono === null ? null : context.drain.startedMono + context.drain.deadlineMs,
-          bootId: context.run?.bootId ?? null,
-        },
+  ...(context.recorded ?? {
+    phase: context.phase,
+    proof: context.phase === null ? null : context.proof,
+    drain: context.phase === null ? null : drainMemory(context),
+  }),
 });
+
+const drainMemory = ({ drain, run }: PoolContext): PoolMemory['drain'] =>
+  drain && { why: drain.why, deadlineMono: drain.startedMono === null ? null : drain.startedMono + drain.deadlineMs, bootId: run?.bootId ?? null };
+
+/** The recorded drain goes on with what is left of its deadline; the boot is the same, since the engine still runs. */
+export const recalledDrain = ({ recorded, spec }: PoolContext, mono: number | null): Drain => {
+  const drain = recorded?.drain ?? null;
+  const isTimed = drain !== null && drain.deadlineMono !== null && mono !== null;
+  const deadlineMs = isTimed ? Math.max(0, drain.deadlineMono - mono) : spec.timeouts.drain_ms;
+  return { why: drain?.why ?? 'operator', deadlineMs, startedMono: mono, forced: false };
+};

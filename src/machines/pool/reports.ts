@@ -3,17 +3,30 @@ import type { PoolReport } from '../events.ts';
 import type { PoolState } from '../vocabulary.ts';
 import type { PoolContext } from './context.ts';
 
-export const changed = (context: PoolContext, state: PoolState): PoolReport => ({
-  type: 'pool.changed',
-  poolId: context.poolId,
-  state,
-  live: isLive(context, state),
-  ready: state === 'ready',
-  draining: state === 'draining',
-  slotsFree: context.load.slotsFree,
-  slotsTotal: context.load.slotsTotal,
-});
+export const changed = (context: PoolContext, state: PoolState): PoolReport => {
+  const { total, free } = slotsOf(context);
+  return {
+    type: 'pool.changed',
+    poolId: context.poolId,
+    state,
+    live: isLive(context, state),
+    ready: state === 'ready',
+    draining: state === 'draining',
+    slotsFree: free,
+    slotsTotal: total,
+  };
+};
 
-/** An engine process of this pool exists, as far as anybody knows. */
-export const isLive = (context: PoolContext, state: PoolState): boolean =>
-  context.run !== null && context.origin !== 'attached' && state !== 'offline';
+/** An engine process of this pool exists: recorded by us, identified, and not yet ended. `path`: `draining.releasing`. */
+export const isLive = (context: PoolContext, path: string): boolean =>
+  context.origin !== 'attached' &&
+  context.run !== null &&
+  context.recorded === null &&
+  !path.startsWith('offline') &&
+  !path.startsWith('draining.releasing');
+
+/** What an engine says of its slots is not always possible. */
+export const slotsOf = ({ load, proof }: PoolContext): { readonly total: number | null; readonly free: number | null } => {
+  const total = load.slotsTotal ?? proof?.slotsTotal ?? null;
+  return { total, free: load.slotsFree === null || total === null ? load.slotsFree : Math.min(load.slotsFree, total) };
+};

@@ -7,7 +7,7 @@ import { reasonRow } from '../reasons.ts';
 import type { PoolStatus } from '../views.ts';
 import type { PoolState } from '../vocabulary.ts';
 import type { PoolContext } from './context.ts';
-import { isLive } from './reports.ts';
+import { isLive, slotsOf } from './reports.ts';
 
 export interface PoolSnapshot {
   readonly value: unknown;
@@ -30,7 +30,8 @@ export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): Pool
   const state = stateOf(snapshot.value);
   const gpus = context.gpus ?? [];
   const facts = gpus.map((gpu) => around.gpu(gpu.uuid));
-  const load = context.load;
+  const slots = slotsOf(context);
+  const live = isLive(context, path);
   return {
     pool_id: context.poolId,
     node_id: around.nodeId,
@@ -38,7 +39,7 @@ export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): Pool
     state,
     substate: path.slice(state.length + 1),
     since: rfc3339(around.since),
-    live: isLive(context, state),
+    live,
     ready: state === 'ready',
     draining: state === 'draining',
     wanted: context.wanted,
@@ -47,13 +48,13 @@ export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): Pool
     engine: context.spec.engine,
     engine_version: context.run?.engineVersion ?? context.engine?.version ?? context.proof?.engineVersion ?? null,
     model: context.model?.id ?? context.spec.model,
-    endpoint: state === 'offline' ? null : (context.run?.endpoint ?? null),
+    endpoint: live || (context.origin === 'attached' && state !== 'offline') ? (context.run?.endpoint ?? null) : null,
     gpu_device: gpus[0]?.index ?? null,
     gpus: gpus.map(({ index, uuid }) => ({ index, uuid })),
     device_mask: gpus.map((gpu) => gpu.index).join(','),
-    slots_total: load.slotsTotal ?? context.proof?.slotsTotal ?? null,
-    slots_free: state === 'ready' ? load.slotsFree : null,
-    active_leases: load.inFlight,
+    slots_total: slots.total,
+    slots_free: state === 'ready' ? slots.free : null,
+    active_leases: context.load.inFlight,
     vram_total_bytes: sum(facts.map((fact) => fact?.totalBytes ?? null)),
     vram_used_bytes: context.samples.vramUsedBytes,
     vram_free_bytes: sum(facts.map((fact) => fact?.freeBytes ?? null)),

@@ -2,6 +2,8 @@
  * An engine recorded by an earlier daemon: proven to be ours it goes on where it was; gone, its remains are ended; somebody
  * else's, the record is dropped and no signal sent. Orders are noted and obeyed once it is known whose process it is.
  */
+
+import { healthGraceMs } from '../../policies/limits.ts';
 import { pool } from '../actions.ts';
 import { causeOfError } from '../failure.ts';
 import { presentRun } from '../present.ts';
@@ -35,26 +37,42 @@ export const adopting = pool.createStateConfig({
                 }),
               },
               { type: 'beginDrain', params: { why: 'crash', deadlineMs: 0 } },
+              'recallOrder',
               'forgetRecorded',
             ],
           },
-          { guard: { type: 'wasIn', params: { phase: 'stopping' } }, target: '#pool.draining.stopping', actions: 'recallDrain' },
+          { guard: 'wasStopping', target: '#pool.draining.stopping', actions: ['recallDrain', 'recallOrder'] },
           {
-            guard: { type: 'wasIn', params: { phase: 'emptying' } },
-            target: '#pool.draining.emptying.announcing',
-            actions: ['recallDrain', { type: 'startWatching', params: { pace: 'emptying' } }],
-          },
-          {
-            guard: 'mustTurnBack',
-            target: '#pool.draining.emptying.announcing',
+            guard: 'wasRecovering',
+            target: '#pool.draining.emptying.recovering',
             actions: [
               'recallProof',
               { type: 'startWatching', params: { pace: 'emptying' } },
-              { type: 'beginDrain', params: { why: 'operator', deadlineMs: null } },
+              { type: 'beginDrain', params: { why: 'health', deadlineMs: healthGraceMs } },
             ],
           },
           {
-            guard: { type: 'wasIn', params: { phase: 'proving' } },
+            guard: 'wasEmptying',
+            target: '#pool.draining.emptying.announcing',
+            actions: ['recallDrain', 'recallOrder', { type: 'startWatching', params: { pace: 'emptying' } }],
+          },
+          {
+            guard: 'mustEmptyFirst',
+            target: '#pool.draining.emptying.announcing',
+            actions: [
+              'recallProof',
+              'recallOrder',
+              { type: 'startWatching', params: { pace: 'emptying' } },
+              { type: 'turnBack', params: { deadlineMs: null } },
+            ],
+          },
+          {
+            guard: 'mustTurnBack',
+            target: '#pool.draining.stopping',
+            actions: ['forgetRecorded', 'recallOrder', 'blameGpus', { type: 'turnBack', params: { deadlineMs: 0 } }],
+          },
+          {
+            guard: 'wasProving',
             target: '#pool.starting.proving',
             actions: ['recallProof', { type: 'startWatching', params: { pace: 'steady' } }],
           },
@@ -80,11 +98,14 @@ export const adopting = pool.createStateConfig({
     },
   },
   on: {
-    'pool.start': { actions: 'wantUp' },
-    'pool.drain': { actions: 'wantDown' },
-    'pool.remove': { actions: 'markForRemoval' },
+    'pool.start': { actions: ['wantUp', 'saveMemory'] },
+    'pool.drain': { actions: ['wantDown', 'saveMemory'] },
+    'pool.remove': { actions: ['markForRemoval', 'saveMemory'] },
     'pool.shutDown': { actions: 'markForShutDown' },
-    'pool.reload': { actions: 'takeUpSpec' },
+    'pool.reload': [
+      { guard: { type: 'changesSpec', params: ({ event }) => event }, actions: ['takeUpSpec', 'saveMemory'] },
+      { actions: ['wantUp', 'saveMemory'] },
+    ],
     'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },
   },
 });

@@ -3,6 +3,7 @@
  * back; `stuck` is an engine that will not die. What is wanted meanwhile is noted and takes effect at `offline`.
  */
 import { pool } from '../actions.ts';
+import { unkillable } from '../blame.ts';
 import { causeOfError } from '../failure.ts';
 import { presentRun } from '../present.ts';
 
@@ -48,15 +49,33 @@ export const draining = pool.createStateConfig({
       },
       on: {
         'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
-        // Entered anew, so that its deadline counts from the order.
+        // Entered anew, so that the deadline counts from the order. What drains for its health must not recover against one.
         'pool.drain': {
-          guard: 'isDrainedForHealth',
+          guard: { type: 'drainGoesFirst', params: ({ event }) => event },
           target: '.announcing',
           reenter: true,
           actions: ['wantDown', { type: 'beginDrain', params: ({ event }) => ({ why: 'operator', deadlineMs: event.deadlineMs }) }],
         },
-        'pool.resume': { guard: 'mayResume', target: '#pool.ready', actions: ['wantUp', 'endDrain'] },
-        'engine.exited': { target: 'stopping', actions: { type: 'blameExit', params: ({ event }) => event } },
+        'pool.remove': {
+          guard: 'isDrainedForHealth',
+          target: '.announcing',
+          reenter: true,
+          actions: ['markForRemoval', { type: 'beginDrain', params: { why: 'remove', deadlineMs: null } }],
+        },
+        'pool.shutDown': {
+          guard: 'isDrainedForHealth',
+          target: '.announcing',
+          reenter: true,
+          actions: ['markForShutDown', { type: 'beginDrain', params: { why: 'shutdown', deadlineMs: null } }],
+        },
+        'pool.reload': {
+          guard: { type: 'isSickWithOtherSpec', params: ({ event }) => event },
+          target: '.announcing',
+          reenter: true,
+          actions: ['takeUpSpec', { type: 'beginDrain', params: { why: 'reload', deadlineMs: null } }],
+        },
+        'pool.resume': { guard: 'mayResume', target: '#pool.ready', actions: ['wantUp', 'cancelReload', 'endDrain'] },
+        'engine.exited': { target: 'stopping', actions: { type: 'blame', params: ({ event }) => event } },
         'residency.violated': { target: 'stopping', actions: { type: 'blame', params: ({ event }) => event } },
         'gpus.unmatched': {
           target: 'stopping',
@@ -86,22 +105,37 @@ export const draining = pool.createStateConfig({
             target: 'stuck',
             actions: [
               { type: 'keepSurvivors', params: ({ event }) => event.output },
-              { type: 'blameSurvivors', params: ({ event }) => event.output },
+              { type: 'noteStuck', params: ({ event }) => ({ cause: unkillable(event.output.survivors) }) },
             ],
           },
           { target: 'releasing' },
         ],
-        onError: { target: 'stuck', actions: { type: 'blame', params: ({ event }) => ({ cause: causeOfError(event.error, 'unkillable') }) } },
+        onError: {
+          target: 'stuck.pausing',
+          actions: { type: 'noteStuck', params: ({ event }) => ({ cause: causeOfError(event.error, 'unkillable') }) },
+        },
       },
     },
     stuck: {
       tags: 'live',
-      invoke: {
-        id: 'awaitTreeGone',
-        src: 'awaitTreeGone',
-        input: ({ context }) => ({ run: presentRun(context.run), survivors: context.survivors }),
-        onDone: 'stopping',
-        onError: { actions: { type: 'blame', params: ({ event }) => ({ cause: causeOfError(event.error, 'unkillable') }) } },
+      initial: 'waiting',
+      entry: 'requestQuarantine',
+      exit: ['liftQuarantine', 'noteUnstuck'],
+      states: {
+        waiting: {
+          invoke: {
+            id: 'awaitTreeGone',
+            src: 'awaitTreeGone',
+            input: ({ context }) => ({ run: presentRun(context.run), survivors: context.survivors }),
+            onDone: '#pool.draining.stopping',
+            onError: {
+              target: 'pausing',
+              actions: { type: 'noteStuck', params: ({ event }) => ({ cause: causeOfError(event.error, 'unkillable') }) },
+            },
+          },
+        },
+        /** Between two looks, where a look itself fails. */
+        pausing: { after: { stuckRetry: 'waiting' } },
       },
     },
     releasing: {
@@ -114,21 +148,25 @@ export const draining = pool.createStateConfig({
           {
             guard: { type: 'isStillHeld', params: ({ event }) => event.output },
             target: '#pool.offline.settling',
-            actions: { type: 'blameHeldVram', params: ({ event }) => event.output },
+            actions: [{ type: 'blameHeldVram', params: ({ event }) => event.output }, 'requestQuarantine'],
           },
           { target: '#pool.offline.settling' },
         ],
         // Nothing can be known of the GPU: the engine is gone, and that is all that can be waited for.
         onError: '#pool.offline.settling',
       },
+      on: { 'gpus.unmatched': { target: '#pool.offline.settling', actions: { type: 'loseGpus', params: ({ event }) => event } } },
     },
   },
   on: {
-    'pool.start': { actions: 'wantUp' },
-    'pool.drain': { actions: 'wantDown' },
-    'pool.remove': { actions: 'markForRemoval' },
+    'pool.start': { actions: ['orderAgain', 'saveMemory'] },
+    'pool.drain': { actions: ['wantDown', 'saveMemory'] },
+    'pool.remove': { actions: ['markForRemoval', 'saveMemory'] },
     'pool.shutDown': { actions: 'markForShutDown' },
-    'pool.reload': { guard: { type: 'changesSpec', params: ({ event }) => event }, actions: 'takeUpSpec' },
+    'pool.reload': [
+      { guard: { type: 'changesSpec', params: ({ event }) => event }, actions: ['takeUpSpec', 'saveMemory'] },
+      { actions: ['orderAgain', 'saveMemory'] },
+    ],
     'gpus.matched': { actions: { type: 'keepGpus', params: ({ event }) => event } },
     'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },
   },

@@ -6,25 +6,27 @@ import { pool } from '../actions.ts';
 
 export const offline = pool.createStateConfig({
   initial: 'settling',
-  entry: ['dropRun', 'releaseReservation', { type: 'announce', params: { state: 'offline' } }],
+  entry: ['stopWatching', 'dropRun', 'releaseReservation', { type: 'announce', params: { state: 'offline' } }],
   states: {
     settling: {
       always: [
         { guard: { type: 'settlesAs', params: { as: 'ended' } }, target: '#pool.ended' },
         { guard: { type: 'settlesAs', params: { as: 'rollback' } }, target: '#pool.provisioning', actions: 'rollBack' },
         { guard: { type: 'settlesAs', params: { as: 'again' } }, target: '#pool.provisioning', actions: 'switchSpec' },
-        { guard: { type: 'settlesAs', params: { as: 'stopped' } }, target: 'stopped' },
-        { guard: { type: 'settlesAs', params: { as: 'blocked' } }, target: 'blocked' },
+        { guard: { type: 'settlesAs', params: { as: 'stopped' } }, target: 'stopped', actions: 'switchSpec' },
+        { guard: { type: 'settlesAs', params: { as: 'blocked' } }, target: 'blocked', actions: ['switchSpec', 'blameGpus'] },
         { guard: { type: 'settlesAs', params: { as: 'failed' } }, target: 'failed' },
         { target: 'backingOff', actions: ['scheduleRetry', 'reportBackoff'] },
       ],
     },
-    stopped: { entry: { type: 'remember', params: { phase: null } } },
+    stopped: { entry: [{ type: 'remember', params: { phase: null } }, 'giveUpReload'] },
     backingOff: {
       entry: { type: 'remember', params: { phase: null } },
+      exit: 'forgetRetry',
       after: {
         retryDelay: [
           { guard: 'isAttached', target: '#pool.starting.proving', actions: { type: 'startWatching', params: { pace: 'steady' } } },
+          { guard: 'lacksGpus', target: 'blocked', actions: 'blameGpus' },
           { target: '#pool.provisioning' },
         ],
       },
@@ -33,18 +35,30 @@ export const offline = pool.createStateConfig({
       entry: { type: 'remember', params: { phase: null } },
       on: {
         'gpus.matched': { target: '#pool.provisioning', actions: { type: 'keepGpus', params: ({ event }) => event } },
-        'resources.changed': '#pool.provisioning',
+        'gpus.unmatched': {
+          actions: [
+            { type: 'loseGpus', params: ({ event }) => event },
+            { type: 'blame', params: ({ event }) => event },
+          ],
+        },
+        'resources.changed': { guard: 'hasGpus', target: '#pool.provisioning' },
       },
-      after: { blockedRetry: '#pool.provisioning' },
+      after: { blockedRetry: { guard: 'hasGpus', target: '#pool.provisioning' } },
     },
-    failed: { entry: { type: 'remember', params: { phase: null } } },
+    failed: { entry: [{ type: 'remember', params: { phase: null } }, 'giveUpReload'] },
   },
   on: {
-    'pool.start': { guard: 'isManaged', target: '#pool.provisioning', actions: 'wantUp' },
+    'pool.start': [
+      { guard: 'mayLeaveOffline', target: '#pool.provisioning', actions: 'wantUp' },
+      { guard: 'isManaged', actions: ['wantUp', 'saveMemory'] },
+    ],
     'pool.drain': { guard: 'isManaged', target: '.stopped', actions: 'wantDown' },
     'pool.remove': { target: '.settling', actions: 'markForRemoval' },
     'pool.shutDown': { target: '.stopped', actions: 'markForShutDown' },
-    'pool.reload': { guard: 'isManaged', target: '#pool.provisioning', actions: ['takeUpSpec', 'switchSpec'] },
+    'pool.reload': [
+      { guard: 'mayLeaveOffline', target: '#pool.provisioning', actions: ['takeUpSpec', 'switchSpec'] },
+      { guard: 'isManaged', actions: ['wantUp', 'saveMemory'] },
+    ],
     'gpus.matched': { actions: { type: 'keepGpus', params: ({ event }) => event } },
     'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },
     'handoff.appeared': [

@@ -1,4 +1,5 @@
 /** Dispatchable. `suspect`: some probes in a row failed, fewer than the threshold. */
+import { healthGraceMs } from '../../policies/limits.ts';
 import { pool } from '../actions.ts';
 
 export const ready = pool.createStateConfig({
@@ -14,7 +15,14 @@ export const ready = pool.createStateConfig({
   ],
   states: {
     healthy: {},
-    suspect: { on: { 'health.passed': { target: 'healthy', actions: ['countPass', { type: 'keepLoad', params: ({ event }) => event }] } } },
+    suspect: {
+      on: {
+        'health.passed': {
+          target: 'healthy',
+          actions: ['countPass', { type: 'announceFullness', params: ({ event }) => event }, { type: 'keepLoad', params: ({ event }) => event }],
+        },
+      },
+    },
   },
   on: {
     'health.failed': [
@@ -27,17 +35,17 @@ export const ready = pool.createStateConfig({
         ],
       },
       {
-        guard: 'attachedFailsForGood',
+        guard: { type: 'attachedFailsForGood', params: ({ event }) => event },
         target: '#pool.offline.settling',
-        actions: ['stopWatching', { type: 'blame', params: ({ event }) => event }],
+        actions: { type: 'blame', params: ({ event }) => event },
       },
       {
-        guard: 'reachesFailureThreshold',
+        guard: { type: 'failsForGood', params: ({ event }) => event },
         target: '#pool.draining.emptying.recovering',
         actions: [
           { type: 'blame', params: ({ event }) => event },
           'forgetProbes',
-          { type: 'beginDrain', params: { why: 'health', deadlineMs: null } },
+          { type: 'beginDrain', params: { why: 'health', deadlineMs: healthGraceMs } },
         ],
       },
       { target: '.suspect', actions: 'countFailure' },
@@ -55,6 +63,7 @@ export const ready = pool.createStateConfig({
       ],
     },
     'engine.exited': {
+      guard: 'isManaged',
       target: '#pool.draining.stopping',
       actions: [
         { type: 'blame', params: ({ event }) => event },
@@ -62,6 +71,7 @@ export const ready = pool.createStateConfig({
       ],
     },
     'residency.violated': {
+      guard: 'isManaged',
       target: '#pool.draining.stopping',
       actions: [
         { type: 'blame', params: ({ event }) => event },
@@ -82,7 +92,6 @@ export const ready = pool.createStateConfig({
         guard: { type: 'handoffEndsAttached', params: ({ event }) => event },
         target: '#pool.offline.settling',
         actions: [
-          'stopWatching',
           { type: 'giveReason', params: { cause: { code: 'drained', message: 'its handoff file says ready:false' } } },
           { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'not_ready' }) },
         ],
@@ -118,23 +127,19 @@ export const ready = pool.createStateConfig({
       actions: ['wantDown', { type: 'beginDrain', params: ({ event }) => ({ why: 'operator', deadlineMs: event.deadlineMs }) }],
     },
     'pool.reload': {
-      guard: { type: 'mayReload', params: ({ event }) => event },
+      guard: { type: 'runsOtherSpec', params: ({ event }) => event },
       target: '#pool.draining.emptying.announcing',
-      actions: [
-        'takeUpSpec',
-        { type: 'giveReason', params: { cause: { code: 'superseded', message: 'a new spec replaces this one' } } },
-        { type: 'beginDrain', params: { why: 'reload', deadlineMs: null } },
-      ],
+      actions: ['takeUpSpec', { type: 'beginDrain', params: { why: 'reload', deadlineMs: null } }],
     },
     'pool.remove': [
-      { guard: 'isAttached', target: '#pool.offline.settling', actions: ['stopWatching', 'markForRemoval'] },
+      { guard: 'isAttached', target: '#pool.offline.settling', actions: 'markForRemoval' },
       {
         target: '#pool.draining.emptying.announcing',
         actions: ['markForRemoval', { type: 'beginDrain', params: { why: 'remove', deadlineMs: null } }],
       },
     ],
     'pool.shutDown': [
-      { guard: 'isAttached', target: '#pool.offline.settling', actions: ['stopWatching', 'markForShutDown'] },
+      { guard: 'isAttached', target: '#pool.offline.settling', actions: 'markForShutDown' },
       {
         target: '#pool.draining.emptying.announcing',
         actions: ['markForShutDown', { type: 'beginDrain', params: { why: 'shutdown', deadlineMs: null } }],
@@ -142,7 +147,7 @@ export const ready = pool.createStateConfig({
     ],
   },
   after: {
-    breakerStable: { actions: 'closeBreaker' },
-    stable: { actions: 'noteStable' },
+    breakerStable: { actions: ['closeBreaker', 'saveMemory'] },
+    stable: { actions: ['noteStable', 'saveMemory'] },
   },
 });

@@ -2,6 +2,8 @@
  * From files on disk to a proven engine. VRAM is reserved before the process exists; `loading` ends with a handoff for this
  * incarnation; `proving` ends with the proof its origin asks for. From `spawning` on, every way out leads through `draining`.
  */
+
+import { healthGraceMs } from '../../policies/limits.ts';
 import { pool } from '../actions.ts';
 import { causeOfError } from '../failure.ts';
 import { presentEngine, presentModel, presentRun } from '../present.ts';
@@ -40,7 +42,13 @@ export const starting = pool.createStateConfig({
         },
         asking: {
           on: {
-            'admission.granted': { target: '#pool.starting.spawning', actions: { type: 'keepAdmission', params: ({ event }) => event } },
+            'admission.granted': {
+              target: '#pool.starting.spawning',
+              actions: [
+                { type: 'keepAdmission', params: ({ event }) => event },
+                { type: 'noteStart', params: ({ event }) => event },
+              ],
+            },
             'admission.refused': { target: '#pool.offline.settling', actions: { type: 'blame', params: ({ event }) => event } },
           },
           after: {
@@ -85,7 +93,7 @@ export const starting = pool.createStateConfig({
             target: '#pool.draining.stopping',
             actions: [
               { type: 'keepRun', params: ({ event }) => event.output },
-              { type: 'beginDrain', params: { why: 'operator', deadlineMs: 0 } },
+              { type: 'turnBack', params: { deadlineMs: 0 } },
             ],
           },
           {
@@ -102,11 +110,14 @@ export const starting = pool.createStateConfig({
         },
       },
       on: {
-        'pool.start': { actions: 'wantUp' },
-        'pool.drain': { actions: 'wantDown' },
-        'pool.remove': { actions: 'markForRemoval' },
+        'pool.start': { actions: ['wantUp', 'saveMemory'] },
+        'pool.drain': { actions: ['wantDown', 'saveMemory'] },
+        'pool.remove': { actions: ['markForRemoval', 'saveMemory'] },
         'pool.shutDown': { actions: 'markForShutDown' },
-        'pool.reload': { guard: { type: 'changesSpec', params: ({ event }) => event }, actions: 'takeUpSpec' },
+        'pool.reload': [
+          { guard: { type: 'changesSpec', params: ({ event }) => event }, actions: ['takeUpSpec', 'saveMemory'] },
+          { actions: ['wantUp', 'saveMemory'] },
+        ],
         'gpus.unmatched': {
           actions: [
             { type: 'loseGpus', params: ({ event }) => event },
@@ -171,12 +182,34 @@ export const starting = pool.createStateConfig({
           mode: context.origin === 'attached' ? 'attached' : context.proof === null ? 'managed' : 'adopted',
           proof: context.proof,
         }),
-        onDone: { target: '#pool.ready', actions: { type: 'keepProof', params: ({ event }) => ({ proof: event.output }) } },
+        onDone: [
+          {
+            guard: { type: 'showsResidency', params: ({ event }) => event.output },
+            target: '#pool.ready',
+            actions: { type: 'keepProof', params: ({ event }) => ({ proof: event.output }) },
+          },
+          {
+            target: '#pool.draining.stopping',
+            actions: [
+              { type: 'blame', params: { cause: { code: 'residency_violation', message: 'expected proof that all is in VRAM, found none' } } },
+              { type: 'beginDrain', params: { why: 'start_failed', deadlineMs: 0 } },
+            ],
+          },
+        ],
         onError: [
           {
             guard: 'isAttached',
             target: '#pool.offline.settling',
-            actions: ['stopWatching', { type: 'blame', params: ({ event }) => ({ cause: causeOfError(event.error, 'health_failed') }) }],
+            actions: { type: 'blame', params: ({ event }) => ({ cause: causeOfError(event.error, 'health_failed') }) },
+          },
+          {
+            guard: { type: 'servedBefore', params: ({ event }) => causeOfError(event.error, 'health_failed') },
+            target: '#pool.draining.emptying.recovering',
+            actions: [
+              { type: 'blame', params: ({ event }) => ({ cause: causeOfError(event.error, 'health_failed') }) },
+              'forgetProbes',
+              { type: 'beginDrain', params: { why: 'health', deadlineMs: healthGraceMs } },
+            ],
           },
           {
             target: '#pool.draining.stopping',
@@ -187,20 +220,44 @@ export const starting = pool.createStateConfig({
           },
         ],
       },
+      on: {
+        'handoff.appeared': [
+          {
+            guard: { type: 'handoffEndsAttached', params: ({ event }) => event },
+            target: '#pool.offline.settling',
+            actions: [
+              { type: 'giveReason', params: { cause: { code: 'drained', message: 'its handoff file says ready:false' } } },
+              { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'not_ready' }) },
+            ],
+          },
+          {
+            guard: { type: 'handoffMovesAttached', params: ({ event }) => event },
+            target: 'proving',
+            reenter: true,
+            actions: [
+              'stopWatching',
+              { type: 'attach', params: ({ event }) => event },
+              { type: 'startWatching', params: { pace: 'steady' } },
+              { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'attached' }) },
+            ],
+          },
+          { actions: { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'judge' }) } },
+        ],
+      },
       after: { startMax: startTimedOut },
     },
   },
   // Once an engine runs, an order or a loss ends it; before that the children above answer.
   on: {
-    'pool.start': { actions: 'wantUp' },
+    'pool.start': { guard: 'isManaged', actions: ['wantUp', 'saveMemory'] },
     'pool.drain': {
-      guard: 'hasOwnEngine',
+      guard: 'runsEngine',
       target: '#pool.draining.stopping',
       actions: ['wantDown', { type: 'beginDrain', params: { why: 'operator', deadlineMs: 0 } }],
     },
     'pool.remove': [
       {
-        guard: 'hasOwnEngine',
+        guard: 'runsEngine',
         target: '#pool.draining.stopping',
         actions: ['markForRemoval', { type: 'beginDrain', params: { why: 'remove', deadlineMs: 0 } }],
       },
@@ -208,19 +265,19 @@ export const starting = pool.createStateConfig({
     ],
     'pool.shutDown': [
       {
-        guard: 'hasOwnEngine',
+        guard: 'runsEngine',
         target: '#pool.draining.stopping',
         actions: ['markForShutDown', { type: 'beginDrain', params: { why: 'shutdown', deadlineMs: 0 } }],
       },
       { target: '#pool.offline.settling', actions: 'markForShutDown' },
     ],
     'pool.reload': {
-      guard: { type: 'mayReload', params: ({ event }) => event },
+      guard: { type: 'runsOtherSpec', params: ({ event }) => event },
       target: '#pool.draining.stopping',
       actions: ['takeUpSpec', { type: 'beginDrain', params: { why: 'reload', deadlineMs: 0 } }],
     },
     'gpus.unmatched': {
-      guard: 'hasOwnEngine',
+      guard: 'runsEngine',
       target: '#pool.draining.stopping',
       actions: [
         { type: 'loseGpus', params: ({ event }) => event },
@@ -237,6 +294,7 @@ export const starting = pool.createStateConfig({
       ],
     },
     'residency.violated': {
+      guard: 'runsEngine',
       target: '#pool.draining.stopping',
       actions: [
         { type: 'blame', params: ({ event }) => event },
@@ -244,6 +302,7 @@ export const starting = pool.createStateConfig({
       ],
     },
     'engine.exited': {
+      guard: 'runsEngine',
       target: '#pool.draining.stopping',
       actions: [
         { type: 'blame', params: ({ event }) => event },

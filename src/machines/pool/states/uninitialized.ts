@@ -13,11 +13,11 @@ export const uninitialized = pool.createStateConfig({
         { guard: 'lacksGpus', target: '#pool.offline.settling', actions: 'blameGpus' },
       ],
       on: {
-        'pool.start': { actions: 'wantUp' },
+        'pool.start': { actions: ['wantUp', 'saveMemory'] },
         'pool.drain': { target: '#pool.offline.settling', actions: 'wantDown' },
         'pool.remove': { target: '#pool.offline.settling', actions: 'markForRemoval' },
         'pool.shutDown': { target: '#pool.offline.settling', actions: 'markForShutDown' },
-        'pool.reload': { actions: ['takeUpSpec', 'switchSpec'] },
+        'pool.reload': { actions: ['takeUpSpec', 'switchSpec', 'clearReason', 'saveMemory'] },
         'gpus.matched': { actions: { type: 'keepGpus', params: ({ event }) => event } },
         'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },
       },

@@ -1,0 +1,80 @@
+/** What an order makes of a pool's context. Pure; each function returns the parts that change. */
+import type { PoolCommand } from '../events.ts';
+import { freshRestart } from '../policies/restart.ts';
+import type { DrainWhy } from '../vocabulary.ts';
+import { reasoned } from './blame.ts';
+import type { PoolContext } from './context.ts';
+import { stampOf } from './failure.ts';
+
+type Changes = Partial<PoolContext>;
+
+/** Ordered by hand, which also resets the restart policy. */
+export const wantUp = ({ restart }: PoolContext): Changes => ({ wanted: 'up', restart: { ...freshRestart, count: restart.count } });
+
+/** Of a pool on its way down: whatever brought it there, it is to be started again at once. */
+export const orderAgain = (context: PoolContext, event: unknown): Changes => ({
+  ...wantUp(context),
+  ...(context.nextSpec === null && reasoned(context, { code: 'operator', message: 'to be started again, as ordered', at: atOf(event) })),
+});
+
+export const wantDown = (context: PoolContext, event: unknown): Changes => ({
+  wanted: 'down',
+  ...reasoned(context, { code: 'operator', message: 'stopped by an operator', at: atOf(event) }),
+});
+
+export const wantRemoved = (context: PoolContext, event: unknown): Changes => ({
+  removing: true,
+  wanted: 'down',
+  ...reasoned(context, { code: 'removed', message: 'the pool is being removed', at: atOf(event) }),
+});
+
+/** What is wanted stays as it is, for the next start of the daemon. */
+export const shutDown = (context: PoolContext, event: unknown): Changes => ({
+  shuttingDown: true,
+  ...reasoned(context, { code: 'operator', message: 'the node is shutting down', at: atOf(event) }),
+});
+
+/** The order that stands, as the reason. */
+export const orderOf = (context: PoolContext, event: unknown): Changes => {
+  if (context.removing) return wantRemoved(context, event);
+  if (context.shuttingDown) return shutDown(context, event);
+  if (context.wanted === 'down') return wantDown(context, event);
+  return {};
+};
+
+/** The same, as what an engine is drained for. */
+export const turnsBackFor = ({ removing, shuttingDown, wanted, nextSpec }: PoolContext): DrainWhy => {
+  if (removing) return 'remove';
+  if (shuttingDown) return 'shutdown';
+  if (wanted === 'down') return 'operator';
+  return nextSpec === null ? 'gpu' : 'reload';
+};
+
+/** The spec that runs is kept to go back to; one that was never ready is not. */
+export const takeUpSpec = (context: PoolContext, { spec, specHash, operationId, at }: Extract<PoolCommand, { type: 'pool.reload' }>): Changes => {
+  const runs = context.proof !== null || (context.recorded?.proof ?? null) !== null;
+  const running = runs ? { spec: context.spec, specHash: context.specHash } : null;
+  return {
+    ...wantUp(context),
+    nextSpec: { spec, specHash },
+    reload: { operationId, previous: context.reload?.previous ?? running, gaveUp: null },
+    ...reasoned(context, { code: 'superseded', message: 'a new spec replaces this one', at }),
+  };
+};
+
+export const switchSpec = ({ nextSpec }: PoolContext): Changes =>
+  nextSpec === null ? {} : { ...nextSpec, nextSpec: null, engine: null, model: null };
+
+/** The spec that ran before is brought back. */
+export const rollBack = ({ reload, reason }: PoolContext): Changes =>
+  reload === null || reload.previous === null || reason === null
+    ? {}
+    : { ...reload.previous, engine: null, model: null, reload: { ...reload, gaveUp: { code: reason.code, message: reason.message } } };
+
+/** The engine of the old spec goes on: it has not been ended yet. */
+export const cancelReload = ({ reload }: PoolContext): Changes => ({
+  nextSpec: null,
+  reload: reload && { ...reload, gaveUp: { code: 'operator', message: 'resumed before the old engine was ended' } },
+});
+
+const atOf = (event: unknown): number | null => stampOf(event)?.at ?? null;
