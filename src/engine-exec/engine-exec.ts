@@ -7,8 +7,8 @@
  * as a shell has them.
  */
 import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { gateName } from '../actors/launch/gate.ts';
 import { goFile, specFile } from '../actors/launch/unit-files.ts';
 import { mostSpecBytes, parseUnitSpec, type UnitSpec } from '../actors/launch/unit-spec.ts';
 import { readTextSafely } from '../os/read-safely.ts';
@@ -86,14 +86,14 @@ const become = ({ executable, argv, env }: UnitSpec): number => {
     return process.execve(executable, [executable, ...argv], { ...env });
   } catch (thrown) {
     const missing = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
-    complain(`cannot run ${executable} (in ${dirname(executable)}): ${messageOf(thrown)}`);
+    complain(`cannot run ${executable}: ${messageOf(thrown)}`, gateName);
     return missing ? exits.missing : exits.notExecutable;
   }
 };
 
 const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 
-/** Not by the console, which may hold on to streams that are no longer there. */
-const complain = (message: string): void => {
-  writeSync(2, `engine-exec: ${message}\n`);
+/** Not by the console, which may hold on to streams that are no longer there. `gateName` is how an engine that was never begun is told. */
+const complain = (message: string, name = 'engine-exec'): void => {
+  writeSync(2, `${name}: ${message}\n`);
 };

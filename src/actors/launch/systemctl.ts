@@ -11,8 +11,6 @@ export interface UnitFacts {
   /** 0: there is none. */
   readonly mainPid: number;
   readonly invocationId: string | null;
-  /** Path below the root of the control group hierarchy; null: it has none now. */
-  readonly controlGroup: string | null;
 }
 
 export type Told = { readonly kind: 'done' } | { readonly kind: 'refused'; readonly message: string } | { readonly kind: 'timeout' };
@@ -48,7 +46,7 @@ export const systemctl = (executable = 'systemctl'): Systemctl => {
     start: (unit, withinMs) => tell(['start', unit], withinMs),
     stop: (unit) => tell(['stop', '--no-block', unit], askWithinMs),
     show: async (unit) => {
-      const text = await ask(['show', '--property=ActiveState,MainPID,InvocationID,ControlGroup', unit]);
+      const text = await ask(['show', '--property=ActiveState,MainPID,InvocationID', unit]);
       return text === null ? null : factsOf(text);
     },
   };
@@ -82,5 +80,5 @@ const factsOf = (text: string): UnitFacts | null => {
   const activeState = fields.get('ActiveState');
   const mainPid = Number(fields.get('MainPID'));
   if (activeState === undefined || !Number.isSafeInteger(mainPid)) return null;
-  return { activeState, mainPid, invocationId: fields.get('InvocationID') || null, controlGroup: fields.get('ControlGroup') || null };
+  return { activeState, mainPid, invocationId: fields.get('InvocationID') || null };
 };

@@ -15,7 +15,7 @@ import type { Shelf } from '../../state/store.ts';
 import type { Launcher, RunFacts, StopOutcome } from '../launcher.ts';
 import { engineMissing, whyNotExecutable } from './executable.ts';
 import { type Systemctl, type Told, type UnitFacts, unitOf } from './systemctl.ts';
-import { isInUnit, processesIn } from './unit-cgroup.ts';
+import { controlGroupOf, isInUnit, processesIn } from './unit-cgroup.ts';
 import { type UnitFiles, unitFiles } from './unit-files.ts';
 import { mostSpecBytes, parseUnitSpec, type UnitSpec } from './unit-spec.ts';
 import { watchUnit } from './unit-watch.ts';
@@ -28,11 +28,6 @@ export interface SystemdLauncherDeps {
   readonly cgroupRoot?: string;
 }
 
-export interface SystemdLauncher extends Launcher {
-  /** The run's living processes, by its control group. */
-  membersOf(run: RunRecord): Promise<readonly ProcIdentity[]>;
-}
-
 export const systemUnitFiles = (): UnitFiles => unitFiles({ specsDir: '/run/pool-managerd/specs', enginesDir: '/run/llama-engines' });
 
 /** Above TimeoutStartSec= of the unit. */
@@ -40,7 +35,7 @@ const startWithinMs = 35_000;
 const pollMs = 20;
 const idle = ['inactive', 'failed'];
 
-export const systemdLauncher = ({ systemctl, files, runs, bootId, cgroupRoot }: SystemdLauncherDeps): SystemdLauncher => {
+export const systemdLauncher = ({ systemctl, files, runs, bootId, cgroupRoot }: SystemdLauncherDeps): Launcher => {
   const stopping = new Map<string, Promise<StopOutcome>>();
 
   const start: Launcher['start'] = async (plan, facts) => {
@@ -83,17 +78,10 @@ export const systemdLauncher = ({ systemctl, files, runs, bootId, cgroupRoot }: 
     // A systemd that does not answer takes nothing from what /proc proves.
     const isSameRun = facts === null || facts.invocationId === run.invocationId;
     if (!isSameRun) return idle.includes(facts.activeState) ? 'gone' : 'stranger';
-    if (!isAlive(run) || isInUnit(run.pid, unitOf(run.poolId)) !== true) return 'gone';
+    if (!isAlive(run) || !isInUnit(run.pid, unitOf(run.poolId))) return 'gone';
     // The daemon before this one may have ended between the record and the word.
     await files.letGo(run.poolId, run.incarnation);
     return 'ours';
-  };
-
-  const membersOf = async (run: RunRecord): Promise<readonly ProcIdentity[]> => {
-    const facts = await systemctl.show(unitOf(run.poolId));
-    if (facts === null) return isAlive(run) ? [run] : [];
-    if (facts.invocationId !== run.invocationId || facts.controlGroup === null) return [];
-    return processesIn(facts.controlGroup, cgroupRoot);
   };
 
   const outcome = async (run: RunRecord, survivors: readonly ProcIdentity[]): Promise<StopOutcome> => {
@@ -110,8 +98,8 @@ export const systemdLauncher = ({ systemctl, files, runs, bootId, cgroupRoot }: 
     await files.writeStop(run.poolId, signal, graceMs);
     const told = await systemctl.stop(unit);
     if (told.kind === 'refused') throw notStopped(unit, told.message);
-    const group = facts?.controlGroup ?? null;
-    const left = (): readonly ProcIdentity[] => (group === null ? [run].filter(isAlive) : processesIn(group, cgroupRoot));
+    const group = controlGroupOf(run);
+    const left = (): readonly ProcIdentity[] => processesIn(group, cgroupRoot);
     const limit = stamp().mono + graceMs + killWaitMs;
     while (stamp().mono < limit) {
       if (left().length === 0 && (await hasEnded(run))) return outcome(run, []);
@@ -137,8 +125,7 @@ export const systemdLauncher = ({ systemctl, files, runs, bootId, cgroupRoot }: 
       return current;
     },
     identify,
-    forget: (run) => files.remove(run.poolId),
-    membersOf,
+    forget: (run) => files.remove(run.poolId, run.incarnation),
   };
 };
 

@@ -4,24 +4,34 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDead, isGone, type ProcIdentity, readProcStat } from '../../os/proc-stat.ts';
+import type { RunRecord } from '../../machines/vocabulary.ts';
+import { isDead, isGone, type ProcStat, readAlive, readProcStat } from '../../os/proc-stat.ts';
 
 const hierarchies = ['', 'systemd', 'unified'] as const;
+/** `Slice=` of the unit. */
+const slice = '/llama-engines.slice';
 
-/** Living ones. `controlGroup`: as systemd names it. */
-export const processesIn = (controlGroup: string, root = '/sys/fs/cgroup'): readonly ProcIdentity[] => {
+/** Living ones. `controlGroup`: below the root of its hierarchy. */
+export const processesIn = (controlGroup: string, root = '/sys/fs/cgroup'): readonly ProcStat[] => {
   const pids = new Set(hierarchies.flatMap((hierarchy) => pidsIn(join(root, hierarchy, controlGroup, 'cgroup.procs'))));
   return [...pids].flatMap((pid) => {
     const found = readProcStat(pid);
-    return found === null || isDead(found) ? [] : [{ pid, startTime: found.startTime }];
+    return found === null || isDead(found) ? [] : [found];
   });
 };
 
-/** Whether the process is in this unit; a pid alone could by now be anybody's. Null: it is gone. */
-export const isInUnit = (pid: number, unit: string): boolean | null => {
-  const text = readOrNull(`/proc/${pid}/cgroup`);
-  return text === null ? null : text.split('\n').some((line) => line.endsWith(`/${unit}`));
+/** As its main process says while it lives, which holds also where the slice was changed; else where the unit puts it. */
+export const controlGroupOf = (run: RunRecord): string => {
+  const own = readAlive(run) === null ? null : groupsOf(run.pid).find((group) => group.endsWith(`/${run.unit}`));
+  return own ?? `${slice}/${run.unit}`;
 };
+
+/** Whether the process is in this unit; a pid alone could by now be anybody's. */
+export const isInUnit = (pid: number, unit: string): boolean => groupsOf(pid).some((group) => group.endsWith(`/${unit}`));
+
+/** `0::/path`, or `1:name=systemd:/path`. */
+const groupsOf = (pid: number): readonly string[] =>
+  (readOrNull(`/proc/${pid}/cgroup`) ?? '').split('\n').flatMap((line) => /^\d+:(?:name=systemd)?:(.+)$/.exec(line)?.[1] ?? []);
 
 const pidsIn = (file: string): readonly number[] => (readOrNull(file) ?? '').split('\n').filter(Boolean).map(Number);
 

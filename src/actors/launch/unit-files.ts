@@ -37,7 +37,8 @@ export interface UnitFiles {
   ended(poolId: string): Promise<Ended | null>;
   /** Where `ended` appears. */
   dirOf(poolId: string): string;
-  remove(poolId: string): Promise<void>;
+  /** Of this incarnation; a newer run's are left. */
+  remove(poolId: string, incarnation: string): Promise<void>;
 }
 
 export const specFile = (specsDir: string, poolId: string): string => join(specsDir, `${poolId}.json`);
@@ -68,8 +69,10 @@ export const unitFiles = ({ specsDir, enginesDir }: UnitFilesOptions): UnitFiles
       const found = await readJson(join(dirOf(poolId), endedFileName), endedSchema);
       return found === null ? null : { invocationId: found.invocationId, result: found.result, exit: exitOf(found) };
     },
-    remove: (poolId) =>
+    remove: (poolId, incarnation) =>
       guarded(specsDir, async () => {
+        const spec = await readJson(specFile(specsDir, poolId), v.object({ incarnation: v.string() }));
+        if (spec !== null && spec.incarnation !== incarnation) return;
         for (const file of [specFile, goFile, stopFile]) await rm(file(specsDir, poolId), { force: true });
       }),
   };

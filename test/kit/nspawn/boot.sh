@@ -1,0 +1,38 @@
+#!/bin/sh
+# Boots this machine's own Debian tree as a container with systemd as PID 1: an overlay of / whose changes are in memory. Run in
+# a mount namespace of its own, so that nothing is left when it ends.
+#
+#   boot.sh DIR PROJECT MAIN     DIR: an empty folder. MAIN: what stands for src/main.ts.
+set -eu
+dir=$1
+project=$2
+main=$3
+
+mount -t tmpfs -o mode=755,size=2g tmpfs "$dir"
+root=$dir/root
+mkdir "$dir/upper" "$dir/work" "$root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$dir/upper,workdir=$dir/work" "$root"
+
+# Nothing of this machine's own services.
+: > "$root/etc/machine-id"
+rm -rf "$root"/etc/systemd/system/*
+for unit in systemd-logind systemd-firstboot systemd-timesyncd console-getty getty@ e2scrub_reap; do
+  ln -s /dev/null "$root/etc/systemd/system/$unit.service"
+done
+
+"$project/packaging/install" "$root"
+app=$root/usr/lib/pool-managerd/app
+mkdir -p "$app/node_modules"
+cp -R "$project/src" "$project/bin" "$project/package.json" "$app"
+cp -R "$project/test" "$app/test"
+case $main in "$project/src/main.ts") ;; *) cp "$main" "$app/src/main.ts" ;; esac
+cat > "$root/usr/bin/pool-managerd" << 'END'
+#!/bin/sh
+exec /usr/lib/pool-managerd/app/node_modules/.bin/node /usr/lib/pool-managerd/app/bin/pool-managerd.js "$@"
+END
+chmod 755 "$root/usr/bin/pool-managerd"
+chown -R root:root "$app" "$root/usr/bin/pool-managerd"
+systemd-sysusers --root="$root" pool-managerd.conf
+
+exec systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --console=pipe --machine="pool-managerd-$$" \
+  --directory="$root" --bind-ro="$project/node_modules:/usr/lib/pool-managerd/app/node_modules"
