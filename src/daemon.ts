@@ -40,6 +40,7 @@ import { forPart, type Logger } from './observe/logger.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createInspector } from './observe/observe.ts';
 import { createRemovedPools } from './orchestrator/removed-pools.ts';
+import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { listenerOwner } from './os/listener-owner.ts';
@@ -85,6 +86,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const bootId = readBootId();
   const store = await openStateStore(stateDir);
   await mkdir(runtimeDir, { recursive: true, mode: 0o770 });
+  await sweepLeftovers(runtimeDir);
 
   // --- what the charts ask for
   const trees = keepTrees({ look: processLooker(), shelf: store.trees, bootId });
@@ -118,7 +120,8 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     trees,
     ports: portLeases({ range: environment.portRange }),
     source,
-    listenerOwner: listenerOwner((run: RunRecord) => trees.membersOf(run)),
+    // An engine that has just begun is not in a table of processes that was made before.
+    listenerOwner: listenerOwner((run: RunRecord) => trees.membersOf(run, 'now')),
     owners,
     vramUsedBytes: (run) => views.vramUsedBytes(run.poolId),
     readApiKey,

@@ -132,6 +132,8 @@ export const node = base.extend({
       const { state, live, ready, draining, slotsFree, slotsTotal } = report;
       const kept = { state, live, ready, draining, slotsFree, slotsTotal };
       enqueue.assign({ roster: withEntry(context.roster, poolId, { report: kept }) });
+      // What it holds of its cards has changed.
+      if (entry.report?.state !== state && (state === 'ready' || state === 'offline')) enqueue.sendTo('gpus', { type: 'gpus.look' });
       if (changesReadiness(entry.report, kept)) deliver(enqueue, toRegistration(context, { type: 'readiness.changed' }));
     }),
     keepAdopted: assign(({ context }, { poolId }: { poolId: string }) => ({ roster: withEntry(context.roster, poolId, { adopting: false }) })),

@@ -8,6 +8,8 @@
  *
  * Pure. Pools and registration are actors of their own charts.
  */
+
+import { causeOfError } from '../pool/failure.ts';
 import { node } from './actions.ts';
 import { brokenChild, declaredPool } from './birth.ts';
 import { initialContext } from './context.ts';
@@ -31,9 +33,7 @@ const lifecycle = node.createStateConfig({
           target: 'adopting',
           actions: {
             type: 'noteTroubles',
-            params: ({ event }) => ({
-              causes: [{ code: 'state_store_failed', message: `the state directory could not be read: ${String(event.error)}` }],
-            }),
+            params: ({ event }) => ({ causes: [causeOfError(event.error, 'state_store_failed')] }),
           },
         },
       },

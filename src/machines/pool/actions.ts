@@ -100,8 +100,11 @@ export const pool = base.extend({
     // --- GPUs, engine, model
     keepGpus: assign((_, { gpus }: { gpus: readonly GpuRef[] }) => ({ gpus, gpuCause: null })),
     loseGpus: assign((_, { cause }: { cause: Cause }) => ({ gpus: null, gpuCause: cause })),
-    keepEngine: assign((_, { engine }: { engine: EnginePresent }) => ({ engine })),
-    keepModel: assign((_, { model }: { model: ModelPresent }) => ({ model })),
+    // Outputs carry a stamp, which is no part of what is kept.
+    keepEngine: assign((_, { engine: { executable, version, knownFlags } }: { engine: EnginePresent }) => ({
+      engine: { executable, version, knownFlags },
+    })),
+    keepModel: assign((_, { model: { id, path, bytes } }: { model: ModelPresent }) => ({ model: { id, path, bytes } })),
     askAdmission: enqueueActions(({ context, enqueue, self }, { inventory, needBytes }: { inventory: Inventory; needBytes: number | null }) => {
       if (self._parent)
         enqueue.sendTo(self._parent, {
@@ -143,11 +146,13 @@ export const pool = base.extend({
       recorded: null,
     })),
     recallProof: assign(({ context }) => ({ proof: context.recorded?.proof ?? null, recorded: null })),
-    keepProof: assign(({ context }, { proof }: { proof: Proof }) => ({
-      proof,
-      load: { ...context.load, slotsTotal: context.load.slotsTotal ?? proof.slotsTotal },
-      health: { failures: 0, passes: 0 },
-    })),
+    keepProof: assign(
+      ({ context }, { proof: { residency, evidence, slotsTotal, engineVersion, modelsAvailable, firstTokenMs } }: { proof: Proof }) => ({
+        proof: { residency, evidence, slotsTotal, engineVersion, modelsAvailable, firstTokenMs },
+        load: { ...context.load, slotsTotal: context.load.slotsTotal ?? slotsTotal },
+        health: { failures: 0, passes: 0 },
+      }),
+    ),
 
     // --- watching
     startWatching: enqueueActions(({ context, enqueue }, { pace }: { pace: ProbePace }) => {
