@@ -91,7 +91,7 @@ export interface LogsPort {
 }
 
 export interface LogLine {
-  /** Byte offset after this line, monotonic over a run: the resume id. */
+  /** Place after this line in all that the engines of the pool ever wrote; grows over cuts and from run to run: the resume id. */
   readonly offset: number;
   readonly text: string;
 }
