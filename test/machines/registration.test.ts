@@ -264,13 +264,11 @@ describe('a control plane that fails', () => {
     expect(driver.reports.at(-1)).toEqual({ type: 'heartbeat.acknowledged', draining: ['pool-1'] });
   });
 
-  it('is registered with, not beaten at, when the daemon itself was stopped for 25 s', async () => {
-    for (const event of ['readiness.changed', 'node.heartbeat'] as const) {
-      const driver = drive();
-      await settled(driver);
-      driver.actor.send({ type: event, at: 0, mono: driver.clock.now() + 30_000 });
-      expect(driver.view().state).toBe('registering');
-    }
+  it('is registered with, not beaten at, when a beat is ordered after 25 s of silence', async () => {
+    const driver = drive();
+    await settled(driver);
+    driver.actor.send({ type: 'node.heartbeat', at: 0, mono: driver.clock.now() + 30_000 });
+    expect(driver.view().state).toBe('registering');
   });
 
   it('that takes no heartbeat any more is asked slowly', async () => {

@@ -124,7 +124,7 @@ const quiet = registration.createStateConfig({
 const waiting = registration.createStateConfig({
   after: { heartbeat: 'beating' },
   on: {
-    'readiness.changed': [{ guard: { type: 'mustRegister', params: { mono: null } }, target: '#registration.registering' }, { target: 'beating' }],
+    'readiness.changed': 'beating',
     'node.heartbeat': [
       { guard: { type: 'mustRegister', params: ({ event }) => ({ mono: event.mono }) }, target: '#registration.registering' },
       { target: 'beating' },
