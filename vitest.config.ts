@@ -9,6 +9,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 20_000,
     restoreMocks: true,
+    setupFiles: ['test/kit/no-stray-warnings.ts'],
     dangerouslyIgnoreUnhandledErrors: false,
     reporters: reporters(),
   },

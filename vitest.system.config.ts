@@ -10,6 +10,7 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 120_000,
     restoreMocks: true,
+    setupFiles: ['test/kit/no-stray-warnings.ts'],
     dangerouslyIgnoreUnhandledErrors: false,
     passWithNoTests: true,
     reporters: reporters(),

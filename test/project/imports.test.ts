@@ -59,6 +59,14 @@ const rows: readonly Row[] = [
     node: 'all',
   },
   {
+    area: 'actors/implementations.ts',
+    is: 'gives the names in the machines their effects',
+    values: ['shared', 'actors', 'machines', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs'],
+    types: ['config'],
+    packages: ['xstate'],
+    node: 'all',
+  },
+  {
     area: 'http',
     is: 'the API; all it shows is handed in',
     values: ['shared', ...words],

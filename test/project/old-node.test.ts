@@ -13,11 +13,11 @@ const root = join(import.meta.dirname, '..', '..');
 const program = `
 process.emitWarning('used knowingly', 'ExperimentalWarning');
 process.emitWarning('to be seen', 'SomethingElse');
-console.log(JSON.stringify({ major: Number(process.versions.node.split('.')[0]), args: process.argv.slice(2) }));
 const does = process.argv[2];
 if (does === 'exit') process.exitCode = 7;
-if (does === 'die') process.kill(process.pid, 'SIGKILL');
 if (does === 'wait') { process.on('SIGTERM', () => process.exit(9)); setInterval(() => {}, 1000); }
+console.log(JSON.stringify({ major: Number(process.versions.node.split('.')[0]), args: process.argv.slice(2) }));
+if (does === 'die') process.kill(process.pid, 'SIGKILL');
 `;
 
 interface Setup {
