@@ -2,7 +2,8 @@
 import { fromCallback } from 'xstate';
 import { stamp } from '../clock.ts';
 import type { NodeEvent } from '../machines/events.ts';
-import type { BootPool, nodeActors } from '../machines/node/actors.ts';
+import type { nodeActors } from '../machines/node/actors.ts';
+import type { BootPool } from '../machines/vocabulary.ts';
 import { memoryInBoot } from '../state/boot-plan.ts';
 import type { StateStore } from '../state/store.ts';
 

@@ -4,8 +4,8 @@
  * Commands are `noun.verb`, facts `noun.pastParticiple`. Every event carries a stamp; facts are plain data that the rims
  * have validated. xstate's own events (`xstate.done.actor.*`, `xstate.error.actor.*`, `xstate.after.*`) complete the list.
  */
-import type { BootPool } from './node/actors.ts';
 import type {
+  BootPool,
   Cause,
   EngineExit,
   GpuRef,

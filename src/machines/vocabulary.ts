@@ -212,6 +212,18 @@ export interface RunRecord {
   readonly startedMono: number;
 }
 
+/** One pool as found on disk: declared, recorded as running, or both. */
+export interface BootPool {
+  readonly poolId: string;
+  readonly origin: PoolOrigin;
+  /** `null`: its engine runs but no valid file declares it any more. It is adopted and drained. */
+  readonly spec: PoolSpec | null;
+  readonly specHash: string | null;
+  readonly run: RunRecord | null;
+  readonly memory: PoolMemory | null;
+  readonly handoff: Handoff | null;
+}
+
 /** How an engine ended, as far as it can be known. A process that was not our child has no code. */
 export interface EngineExit {
   readonly code: number | null;

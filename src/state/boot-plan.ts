@@ -5,9 +5,9 @@
  * Declared beats attached, the pools file beats the API, and an engine that runs is never forgotten: without a declaration it
  * becomes an orphan.
  */
-import type { BootPool } from '../machines/node/actors.ts';
+
 import { attachedSpec } from '../machines/pool/attached.ts';
-import type { Cause, PoolMemory, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
+import type { BootPool, Cause, PoolMemory, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import type { AttachedRecord, KeptMemory, ShelfName, TreeRecord } from './store.ts';
 
 export interface Found {

@@ -4,13 +4,13 @@
  */
 import { createActor, fromCallback, fromPromise, type InspectionEvent, SimulatedClock } from 'xstate';
 import type { NodeEvent, PoolEvent, RegistrationEvent } from '../../src/machines/events.ts';
-import type { BootPool, BootState, RosterNote } from '../../src/machines/node/actors.ts';
+import type { BootState, RosterNote } from '../../src/machines/node/actors.ts';
 import { nodeMachine } from '../../src/machines/node/machine.ts';
 import type { PoolInput } from '../../src/machines/pool/context.ts';
 import type { PoolMachine } from '../../src/machines/pool/machine.ts';
 import type { RegistrationInput } from '../../src/machines/registration/context.ts';
 import type { RegistrationMachine } from '../../src/machines/registration/machine.ts';
-import type { Cause, GpuFact, HandoffOutcome, Inventory, PoolSpec, Stamp } from '../../src/machines/vocabulary.ts';
+import type { BootPool, Cause, GpuFact, HandoffOutcome, Inventory, PoolSpec, Stamp } from '../../src/machines/vocabulary.ts';
 import { card, gpuSpec, inventoryOf } from './gpu-facts.ts';
 
 export interface StandIn<Heard, Input> {

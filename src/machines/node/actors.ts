@@ -4,19 +4,7 @@
 import { fromCallback, fromPromise } from 'xstate';
 import { poolMachine } from '../pool/machine.ts';
 import { registrationMachine } from '../registration/machine.ts';
-import type { Cause, Handoff, HandoffOutcome, PoolMemory, PoolOrigin, PoolSpec, RunRecord, Stamp } from '../vocabulary.ts';
-
-/** One pool as found on disk: declared, recorded as running, or both. */
-export interface BootPool {
-  readonly poolId: string;
-  readonly origin: PoolOrigin;
-  /** `null`: its engine runs but no valid file declares it any more. It is adopted and drained. */
-  readonly spec: PoolSpec | null;
-  readonly specHash: string | null;
-  readonly run: RunRecord | null;
-  readonly memory: PoolMemory | null;
-  readonly handoff: Handoff | null;
-}
+import type { BootPool, Cause, Handoff, HandoffOutcome, Stamp } from '../vocabulary.ts';
 
 export interface BootState extends Stamp {
   readonly pools: readonly BootPool[];

@@ -2,8 +2,7 @@
 import type { RosterEntry } from '../policies/roster.ts';
 import { matchEntry } from '../policies/roster.ts';
 import type { PoolInput } from '../pool/context.ts';
-import type { Cause, Inventory, PoolOrigin, PoolSpec } from '../vocabulary.ts';
-import type { BootPool } from './actors.ts';
+import type { BootPool, Cause, Inventory, PoolOrigin, PoolSpec } from '../vocabulary.ts';
 
 export interface Birth {
   readonly entry: RosterEntry;
