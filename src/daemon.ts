@@ -5,7 +5,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createActor, type InspectionEvent } from 'xstate';
+import { createActor } from 'xstate';
 import { provideEffects } from './actors/implementations.ts';
 import { trees as keepTrees } from './actors/launch/descendants.ts';
 import { detachedLauncher } from './actors/launch/detached.ts';
@@ -27,18 +27,14 @@ import { chooseSource } from './gpu/choose-source.ts';
 import { refuseWithoutGpu } from './gpu/no-gpu.ts';
 import { findNvidiaDisplays } from './gpu/pci.ts';
 import { createApp, createMetricsApp } from './http/app.ts';
-import { type Listening, type ListenOn, serve } from './http/serve.ts';
+import { type Listeners, listenAll, urlOf } from './http/listen.ts';
 import { createLogCapper } from './logs/capper.ts';
 import { createEngineLog } from './logs/engine-log.ts';
 import { createLogsPort } from './logs/read-logs.ts';
 import { isLoopbackHost } from './loopback.ts';
 import type { RunRecord } from './machines/vocabulary.ts';
-import { createInspectorBridge } from './observe/inspector-bridge.ts';
-import { openJournal } from './observe/journal.ts';
-import { createLogLines } from './observe/log-lines.ts';
 import { forPart, type Logger } from './observe/logger.ts';
-import { createMetrics } from './observe/metrics.ts';
-import { createInspector } from './observe/observe.ts';
+import { openObservers } from './observe/observers.ts';
 import { createRemovedPools } from './orchestrator/removed-pools.ts';
 import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
@@ -77,7 +73,6 @@ export type Started =
   | { readonly ok: false; readonly problem: 'no_gpu' | 'configuration' | 'cannot_listen'; readonly message: string };
 
 const gpuReadDeadlineMs = 3_000;
-const closeGraceMs = 1_000;
 
 export const startDaemon = async ({ config, logger, listener, version }: DaemonInput): Promise<Started> => {
   const { environment } = config;
@@ -160,36 +155,24 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   });
 
   // --- observers
-  const journal = openJournal({
+  const since = createSince();
+  const observers = openObservers({
     stateDir,
     nodeId: environment.nodeId,
     version,
     bootId,
-    onFollowerFailure: (error) => log.error({ err: error }, 'a reader of the journal failed and was cut off'),
-  });
-  const since = createSince();
-  const metrics = createMetrics({
-    nodeId: environment.nodeId,
     views: { node: () => views.node(), pools: () => views.pools(), gpus: () => views.gpus() },
-    failures: () => inspector.failures(),
+    logger,
+    inspectUrl: environment.inspectUrl,
+    others: [since],
   });
-  const inspector = createInspector([journal, since, metrics, createLogLines(logger)], {
-    onFailure: (observer, error) => log.error({ err: error, observer }, 'an observer failed; it is tried again at the next event'),
-  });
-  const bridge =
-    environment.inspectUrl === null
-      ? null
-      : createInspectorBridge({ url: environment.inspectUrl, onTrouble: (message) => forPart(logger, 'inspector').warn(message) });
-  const inspect = (event: InspectionEvent): void => {
-    inspector.inspect(event);
-    bridge?.inspect(event);
-  };
+  const { journal, metrics } = observers;
 
   // --- the charts
   const host = hostFacts();
   const node = createActor(machine, {
     id: 'node',
-    inspect,
+    inspect: observers.inspect,
     input: {
       nodeId: environment.nodeId,
       registration: {
@@ -228,37 +211,31 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     parsePoolSpec,
     logger: http,
   });
-  const listening: Listening[] = [];
-  const listen = async (served: Parameters<typeof serve>[0], on: ListenOn): Promise<Listening> => {
-    const one = await serve(served, on);
-    listening.push(one);
-    return one;
-  };
-  const closeAll = async (): Promise<void> => {
-    await Promise.all(listening.map((one) => one.close(closeGraceMs)));
-  };
-  let api: Listening;
-  let metricsApi: Listening | null = null;
+  const { metrics: metricsOn } = environment;
+  let listeners: Listeners;
   try {
-    api = await listen(app, listener ?? { host: environment.bind.host, port: environment.bind.port });
-    if (!isLoopbackHost(api.host) && config.token.current() === null) throw new Error(openToAll(api.host));
-    if (environment.metrics !== null)
-      metricsApi = await listen(
-        createMetricsApp({
+    listeners = await listenAll({
+      api: app,
+      on: listener ?? { host: environment.bind.host, port: environment.bind.port },
+      auth,
+      metrics: metricsOn && {
+        app: createMetricsApp({
           metrics,
-          bind: { ...environment.metrics, loopback: isLoopbackHost(environment.metrics.host) },
+          bind: { ...metricsOn, loopback: isLoopbackHost(metricsOn.host) },
           allowedHosts: environment.allowedHosts,
           logger: http,
         }),
-        environment.metrics,
-      );
+        on: metricsOn,
+      },
+    });
   } catch (thrown) {
-    await closeAll();
-    journal.close();
+    observers.close();
     source.close();
     return { ok: false, problem: 'cannot_listen', message: thrown instanceof Error ? thrown.message : String(thrown) };
   }
-  own.port = api.port;
+  own.port = listeners.api.port;
+  const url = urlOf(listeners.api);
+  const metricsUrl = listeners.metrics && urlOf(listeners.metrics);
 
   // --- go
   const capper = createLogCapper({ stateDir, onFailure });
@@ -280,26 +257,25 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     node,
     warn: (line) => log.warn(line),
   });
-  log.info({ url: urlOf(api), metrics_url: metricsApi && urlOf(metricsApi), state_dir: stateDir, runtime_dir: runtimeDir, version }, 'listening');
+  log.info({ url, metrics_url: metricsUrl, state_dir: stateDir, runtime_dir: runtimeDir, version }, 'listening');
 
   let stopping: Promise<StopReport> | null = null;
   const hurry = new AbortController();
   const stop = async (mode: 'keep' | 'drain'): Promise<StopReport> => {
     await following.close();
     const report = await stopNode(node, views, mode, hurry.signal);
-    await closeAll();
+    await listeners.close();
     node.stop();
     await Promise.all([capper.close(), store.settled()]);
-    bridge?.close();
     source.close();
-    journal.close();
+    observers.close();
     return report;
   };
   return {
     ok: true,
     daemon: {
-      url: urlOf(api),
-      metricsUrl: metricsApi && urlOf(metricsApi),
+      url,
+      metricsUrl,
       booted: booted.promise,
       isHealthy: () => node.getSnapshot().status === 'active',
       statusLine: () => statusLine(views),
@@ -312,8 +288,3 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     },
   };
 };
-
-const urlOf = ({ host, port }: Listening): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-
-const openToAll = (host: string): string =>
-  `${host} is reached from other machines and no token is set: set LLORCH_API_TOKEN_FILE (a token of at least 16 characters), or listen on 127.0.0.1`;

@@ -1,0 +1,61 @@
+/** Everything that watches the charts at work, opened and closed together: journal, log lines, metrics, inspector bridge. */
+import type { InspectionEvent } from 'xstate';
+import type { MetricsPort } from '../http/ports.ts';
+import { createInspectorBridge } from './inspector-bridge.ts';
+import { type Journal, openJournal } from './journal.ts';
+import { createLogLines } from './log-lines.ts';
+import { forPart, type Logger } from './logger.ts';
+import type { Views } from './metric-readings.ts';
+import { createMetrics } from './metrics.ts';
+import { createInspector, type Observer } from './observe.ts';
+
+export interface ObserversOptions {
+  readonly stateDir: string;
+  readonly nodeId: string;
+  readonly version: string;
+  readonly bootId: string;
+  /** Read at each scrape. */
+  readonly views: Views;
+  readonly logger: Logger;
+  /** POOL_MANAGERD_INSPECT; null: nobody looks on. */
+  readonly inspectUrl: string | null;
+  readonly others: readonly Observer[];
+}
+
+export interface Observers {
+  /** For `createActor(machine, { inspect })`. Never throws. */
+  readonly inspect: (event: InspectionEvent) => void;
+  readonly journal: Journal;
+  readonly metrics: MetricsPort;
+  close(): void;
+}
+
+export const openObservers = (options: ObserversOptions): Observers => {
+  const { stateDir, nodeId, version, bootId, views, logger, inspectUrl, others } = options;
+  const log = forPart(logger, 'observe');
+  const journal = openJournal({
+    stateDir,
+    nodeId,
+    version,
+    bootId,
+    onFollowerFailure: (error) => log.error({ err: error }, 'a reader of the journal failed and was cut off'),
+  });
+  const metrics = createMetrics({ nodeId, views, failures: () => inspector.failures() });
+  const inspector = createInspector([journal, metrics, createLogLines(logger), ...others], {
+    onFailure: (observer, error) => log.error({ err: error, observer }, 'an observer failed; it is tried again at the next event'),
+  });
+  const bridge =
+    inspectUrl === null ? null : createInspectorBridge({ url: inspectUrl, onTrouble: (message) => forPart(logger, 'inspector').warn(message) });
+  return {
+    inspect: (event) => {
+      inspector.inspect(event);
+      bridge?.inspect(event);
+    },
+    journal,
+    metrics,
+    close: () => {
+      bridge?.close();
+      journal.close();
+    },
+  };
+};
