@@ -14,7 +14,7 @@ const font = 'fontname=Arial';
 /** Graphviz measures with Arial. Where that is missing letters are wider, so everything is laid out larger than it is shown. */
 const roomForFonts = 1.12;
 const size = { state: 13 * roomForFonts, actor: 10 * roomForFonts, any: 9 * roomForFonts, line: 11 * roomForFonts };
-const lineLength = 44;
+const lineLength = 34;
 const look = [
   `compound=true; rankdir=TB; nodesep=0.3; ranksep=0.45; bgcolor=white; pad=0.3; labeljust=l; fontsize=${size.state}; fontcolor="${ink}"; ${font};`,
   `node [shape=box style="rounded,filled" fillcolor=white fontsize=${size.state} fontcolor="${ink}" margin="0.12,0.06" height=0.3 ${font}];`,
@@ -92,13 +92,16 @@ const drawLine = (line: Line, picture: Picture): string => {
   const tone = picture.toneOf(target.id);
   const turns = isWithin(target.id, source.id) && source.states.length > 0;
   const tail = turns ? hubOf(source) : leafOf(source, picture);
-  const order = isBackward(line, picture) ? ' constraint=false' : '';
+  const order = orderOf(line, picture);
   const ends = `${turns || source.states.length === 0 ? '' : ` ltail=${quote(clusterOf(source))}`}${isWithin(source.id, target.id) ? '' : headAt(target)}`;
   return `${quote(tail)} -> ${quote(leafOf(target, picture))} [label=<${lineLabel(line)}> color="${tone}" fontcolor="${tone}"${order}${ends}];`;
 };
 
-/** Back to a public state declared earlier: such a line does not decide who stands above whom. */
-const isBackward = ({ source, target }: Line, { rankOf }: Picture): boolean => rankOf(target) < rankOf(source);
+/** Public states stand in the order in which they are declared; lines back, and those that pass one over, bend. */
+const orderOf = ({ source, target }: Line, { rankOf }: Picture): string => {
+  const step = rankOf(target) - rankOf(source);
+  return step < 0 ? ' constraint=false' : step > 1 ? ' weight=0' : ' weight=4';
+};
 
 const headAt = (state: ChartState): string => (state.states.length === 0 ? '' : ` lhead=${quote(clusterOf(state))}`);
 
@@ -126,7 +129,7 @@ const lineLabel = ({ labels }: Line): string =>
 /** Breaks a long list of events behind a comma; what goes on is set in. */
 const wrap = (text: string): string[] => {
   const rows: string[] = [];
-  for (const part of text.split(/(?<=, )/)) {
+  for (const part of text.split(/(?<=, )|(?= \[)/)) {
     const last = rows.at(-1);
     if (last !== undefined && last.length + part.length <= lineLength) rows.splice(-1, 1, last + part);
     else rows.push(last === undefined ? part : `\u2003${part}`);
