@@ -57,6 +57,7 @@ const onLeasedPort = async (input: SpawnInput, deps: SpawnEngineDeps): Promise<R
     const plan = planOf(input, port, deps.simulated);
     const incarnation = randomBytes(8).toString('hex');
     const logFile = await deps.createLog(poolId, incarnation);
+    // Field by field where a wider value may come: the record's form is strict.
     return await deps.launcher.start(plan, {
       version: 1,
       poolId,
@@ -67,10 +68,10 @@ const onLeasedPort = async (input: SpawnInput, deps: SpawnEngineDeps): Promise<R
       endpoint: endpointOf(spec.host, port, deps.advertiseHost),
       engine: spec.engine,
       engineVersion: input.engine.version,
-      model: input.model,
+      model: { id: input.model.id, path: input.model.path, bytes: input.model.bytes },
       spec,
       specHash: input.specHash,
-      gpus: input.gpus,
+      gpus: input.gpus.map(({ index, uuid }) => ({ index, uuid })),
       reservedBytes: input.reservedBytes,
       simulated: deps.simulated,
       logFile,

@@ -2,13 +2,13 @@
  * The only actor that ends an engine: its handoff file, its whole tree, its FIFO, its records, its port, in this order, the run
  * record last. Interrupted anywhere it can be done again; with survivors the records stay.
  */
+import { rm } from 'node:fs/promises';
 import { fromPromise } from 'xstate';
-import { causeOf, isCause } from '../cause.ts';
+import { CauseError, causeOf, isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import { adapterFor } from '../engines/index.ts';
 import type { Failure, poolActors, StopOutput } from '../machines/pool/actors.ts';
 import type { RunRecord } from '../machines/vocabulary.ts';
-import { removeFile } from '../os/atomic-file.ts';
 import { handoffPath } from './handoff/file-name.ts';
 import { type ForgetRunDeps, forgetRun } from './launch/forget-run.ts';
 import type { Ports } from './launch/ports.ts';
@@ -48,7 +48,14 @@ const stop = async (run: RunRecord, deps: StopEngineDeps): Promise<Omit<StopOutp
 
 /** A file that cannot be removed keeps no engine alive; it is told once the tree is gone. */
 const removeHandoff = (run: RunRecord, { runtimeDir }: StopEngineDeps): Promise<void> => {
-  const removed = removeFile(handoffPath(runtimeDir, run.poolId));
+  const path = handoffPath(runtimeDir, run.poolId);
+  const removed = rm(path, { force: true }).catch((thrown: unknown) => {
+    throw new CauseError({
+      code: 'state_store_failed',
+      message: `cannot remove the handoff file ${path}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+      details: { path },
+    });
+  });
   removed.catch(() => undefined);
   return removed;
 };

@@ -10,6 +10,7 @@ import { stamp } from '../clock.ts';
 import type { EngineFact } from '../machines/events.ts';
 import type { poolActors } from '../machines/pool/actors.ts';
 import type { RunRecord } from '../machines/vocabulary.ts';
+import { readAlive } from '../os/proc-stat.ts';
 import type { Trees } from './launch/descendants.ts';
 
 export interface WatchStartDeps {
@@ -59,7 +60,9 @@ export const watchStart = (deps: WatchStartDeps): typeof poolActors.watchStart =
 
 /** What cannot be read now shows no progress now. Never rejects. */
 const signsOf = async (run: RunRecord, { trees, vramUsedBytes }: WatchStartDeps): Promise<Signs> => {
-  const tree = await trees.membersOf(run).catch(() => []);
+  const members = await trees.membersOf(run).catch(() => []);
+  // Who they are may be known from a shared look; what they do is asked now.
+  const tree = members.flatMap((member) => readAlive(member) ?? []);
   return {
     mono: stamp().mono,
     logBytes: await stat(run.logFile).then(

@@ -5,7 +5,7 @@
  * Ours means every listener that clients may reach; one stranger beside us (SO_REUSEPORT) is foreign.
  */
 
-import { type Listener, listenersOn, reaches } from './listeners.ts';
+import { type Listener, reaches, readListeners } from './listeners.ts';
 import { fdOf, fdsOf } from './proc-fds.ts';
 import { isAlive, type ProcIdentity } from './proc-stat.ts';
 
@@ -25,14 +25,28 @@ interface Known extends ProcIdentity {
 
 /** Proofs kept; more runs than that are only asked more slowly. */
 const mostKnown = 1024;
+/** While a proven process holds its socket nobody else can have the port, but one that shares it by SO_REUSEPORT. */
+const provenAgeMs = 2_000;
 
 export const listenerOwner = <Run extends ListeningRun>(treeOf: (run: Run) => Promise<readonly ProcIdentity[]>): ((run: Run) => Promise<Owner>) => {
   const known = new Map<string, readonly Known[]>();
+  let last: { readonly mono: number; readonly listeners: readonly Listener[] } | null = null;
+
+  /** Those that reach the run, from a look at most that old. */
+  const listenersOf = ({ port, host }: Run, maxAgeMs: number): readonly Listener[] => {
+    if (last === null || performance.now() - last.mono > maxAgeMs) last = { mono: performance.now(), listeners: readListeners() };
+    return last.listeners.filter((one) => one.port === port && reaches(one, host));
+  };
 
   const prove = async (run: Run, listeners: readonly Listener[]): Promise<Owner> => {
     const { proven, denied } = holdersOf(listeners, await treeOf(run));
     known.delete(run.incarnation);
-    if (proven.length < listeners.length) return denied ? 'unknown' : 'foreign';
+    if (proven.length < listeners.length) {
+      // A listener whose process ends is nobody's for a moment; a stranger's stays.
+      const left = listenersOf(run, 0);
+      if (left.length === 0) return 'none';
+      if (left.some(({ inode }) => !proven.some((proof) => proof.inode === inode))) return denied ? 'unknown' : 'foreign';
+    }
     for (const oldest of known.keys()) {
       if (known.size < mostKnown) break;
       known.delete(oldest);
@@ -41,12 +55,15 @@ export const listenerOwner = <Run extends ListeningRun>(treeOf: (run: Run) => Pr
     return 'ours';
   };
 
-  return async (run) => {
-    const listeners = listenersOn(run.port).filter((one) => reaches(one, run.host));
-    if (listeners.length === 0) return 'none';
+  const isProven = (run: Run, listeners: readonly Listener[]): boolean => {
     const proofs = known.get(run.incarnation) ?? [];
-    if (listeners.every(({ inode }) => proofs.some((proof) => proof.inode === inode && stillHolds(proof)))) return 'ours';
-    return prove(run, listeners);
+    return listeners.length > 0 && listeners.every(({ inode }) => proofs.some((proof) => proof.inode === inode && stillHolds(proof)));
+  };
+
+  return async (run) => {
+    if (isProven(run, listenersOf(run, provenAgeMs))) return 'ours';
+    const listeners = listenersOf(run, 0);
+    return listeners.length === 0 ? 'none' : prove(run, listeners);
   };
 };
 

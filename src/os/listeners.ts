@@ -11,8 +11,8 @@ export interface Listener {
   readonly address: string;
 }
 
-export const listenersOn = (port: number): readonly Listener[] =>
-  [...read('/proc/net/tcp'), ...read('/proc/net/tcp6')].filter((one) => one.port === port);
+/** Milliseconds of the kernel's time even where nothing listens, so it is not to be asked at every turn. */
+export const readListeners = (): readonly Listener[] => [...read('/proc/net/tcp'), ...read('/proc/net/tcp6')];
 
 const listening = '0A';
 

@@ -11,7 +11,7 @@ import { CauseError } from '../../cause.ts';
 import { stamp } from '../../clock.ts';
 import type { LaunchPlan } from '../../engines/adapter.ts';
 import type { EngineExit, RunRecord } from '../../machines/vocabulary.ts';
-import { readAlive, readProcStat } from '../../os/proc-stat.ts';
+import { readAlive, readProcStat, sameProcess } from '../../os/proc-stat.ts';
 import type { Shelf } from '../../state/store.ts';
 import type { Launcher, RunFacts, StopOptions, StopOutcome } from '../launcher.ts';
 import type { Trees } from './descendants.ts';
@@ -100,7 +100,8 @@ export const detachedLauncher = ({ stateDir, runs, trees, bootId }: DetachedLaun
       // All of ours lead a session, and a process cannot cease to.
       if (found !== null) return found.session === run.pid && run.pid !== process.pid ? 'ours' : 'stranger';
       if ((await trees.membersOf(run, 'now')).length > 0) return 'gone';
-      return readProcStat(run.pid) === null ? 'gone' : 'stranger';
+      const occupant = readProcStat(run.pid);
+      return occupant === null || sameProcess(occupant, run) ? 'gone' : 'stranger';
     },
     forget: async (run) => {
       children.delete(run.incarnation);

@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { portLeases } from '../../src/actors/launch/ports.ts';
+
+const first = 18_700;
+const range = { first, last: first + 2 };
+const asks = (poolId: string, ports: readonly number[] | null = null, host = '127.0.0.1') => ({ poolId, host, ports });
+const squat = async (port: number): Promise<void> => {
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+};
+
+describe('leasing a port', () => {
+  it('gives each pool another one, also when they ask at once, and then says which setting gives more', async () => {
+    const ports = portLeases({ range });
+    const leased = await Promise.all(['a', 'b', 'c'].map((pool) => ports.lease(asks(pool))));
+    expect(new Set(leased)).toEqual(new Set([first, first + 1, first + 2]));
+    await expect(ports.lease(asks('d'))).rejects.toMatchObject({
+      reason: { code: 'port_conflict', message: expect.stringContaining('POOL_MANAGERD_PORT_RANGE') },
+    });
+  });
+
+  it('passes over a port that somebody listens on', async () => {
+    await squat(first);
+    expect(await portLeases({ range }).lease(asks('a'))).toBe(first + 1);
+    await expect(portLeases({ range }).lease(asks('a', [first]))).rejects.toMatchObject({
+      reason: { code: 'port_conflict', message: expect.stringContaining(`${first}`) },
+    });
+  });
+
+  it('gives a pool the one it had, and keeps it from others for a while', async () => {
+    let mono = 0;
+    const ports = portLeases({ range, quarantineMs: 20_000, mono: () => mono });
+    const had = await ports.lease(asks('a'));
+    ports.release('a', had);
+    expect(await ports.lease(asks('b'))).not.toBe(had);
+    expect(await ports.lease(asks('a'))).toBe(had);
+    ports.release('a', had);
+    await expect(ports.lease(asks('c', [had]))).rejects.toMatchObject({ reason: { code: 'port_conflict' } });
+    mono = 20_000;
+    expect(await ports.lease(asks('c', [had]))).toBe(had);
+  });
+
+  it('leaves a port with a stranger on it alone, for its own pool too', async () => {
+    const ports = portLeases({ range });
+    ports.adopt('a', first);
+    ports.avoid('a', first);
+    expect(await ports.lease(asks('a'))).toBe(first + 1);
+  });
+
+  it('does not give away the port of an adopted engine, nor by the release of another pool', async () => {
+    const ports = portLeases({ range });
+    ports.adopt('a', first);
+    ports.release('b', first);
+    expect(await ports.lease(asks('b'))).toBe(first + 1);
+  });
+
+  it('names the host when it is none of this machine', async () => {
+    await expect(portLeases({ range }).lease(asks('a', null, '192.0.2.1'))).rejects.toMatchObject({
+      reason: { code: 'invalid_spec', message: expect.stringContaining('192.0.2.1') },
+    });
+  });
+});
