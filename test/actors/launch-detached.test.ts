@@ -51,10 +51,18 @@ describe('starting an engine', () => {
 
   it('adds no variable of the shell in between', async () => {
     const house = await engineHouse();
-    const run = await house.start('never-listens');
-    await until('the engine to begin', () => readProcStat(run.pid)?.comm === 'sleep');
-    const environment = execFileSync('tr', ['\\0', '\\n'], { input: readFileSync(`/proc/${run.pid}/${'envi'}ron`) });
-    expect(environment.toString()).not.toMatch(/SHLVL|pool_managerd/);
+    const { pid: _pid, startTime: _start, ...facts } = await house.start('never-listens');
+    const logFile = await house.createLog('pool-0', 'env');
+    const env = { PATH: '/usr/bin:/bin', ODD: "it's $HOME\\n" };
+    const run = await house.launcher.start({ executable: '/usr/bin/env', argv: [], env }, { ...facts, incarnation: 'env', logFile });
+    await exitOf(house, run);
+    expect(
+      text(logFile)
+        ?.trim()
+        .split('\n')
+        .filter((line) => !line.startsWith('_='))
+        .sort(),
+    ).toEqual([`ODD=${env.ODD}`, `PATH=${env.PATH}`]);
   });
 
   it('passes on no file that the daemon itself was given', async () => {
