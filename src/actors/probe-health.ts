@@ -6,9 +6,14 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { fromCallback } from 'xstate';
+import { isCause } from '../cause.ts';
+import { stamp } from '../clock.ts';
+import { adapterFor } from '../engines/index.ts';
 import type { ProbePace, poolActors } from '../machines/pool/actors.ts';
 import type { RunRecord } from '../machines/vocabulary.ts';
+import { keepCanary } from './probe/canary.ts';
 import { type Probe, type ProbeDeps, probeOnce } from './probe/probe-once.ts';
+import { watchStandstill } from './probe/standstill.ts';
 import { makeTeller } from './probe/tell.ts';
 
 export interface ProbeHealthDeps extends ProbeDeps {
@@ -26,11 +31,15 @@ export const probeHealth = (deps: ProbeHealthDeps): typeof poolActors.probeHealt
   fromCallback<{ type: 'probe.paced'; pace: ProbePace }, { readonly run: RunRecord; readonly pace: ProbePace }>(({ sendBack, receive, input }) => {
     const { run } = input;
     const teller = makeTeller(() => deps.vramUsedBytes?.(run) ?? null);
+    const standstill = watchStandstill(run);
+    const adapter = adapterFor(run.engine);
+    const canary = keepCanary({ run, token: isCause(adapter) ? null : adapter.token, readApiKey: deps.readApiKey });
     let turn = new AbortController();
 
     const ask = async (pace: ProbePace, signal: AbortSignal): Promise<void> => {
       for (let round = 0; !signal.aborted; round += 1) {
-        const probe = await probeOnce(run, deps, { emptying: pace === 'emptying', signal });
+        const answered = await probeOnce(run, deps, { emptying: pace === 'emptying', signal });
+        const probe = await canary.judge(standstill.judge(answered, stamp().mono), signal);
         if (signal.aborted) return;
         for (const fact of teller.tell(probe, pace)) sendBack(fact);
         await pause(pauseAfter(probe, pace, round, teller.hasPassed(), run), signal);

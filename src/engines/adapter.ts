@@ -55,6 +55,8 @@ export interface EngineAdapter {
   readonly progress: {
     readonly asks: (spec: PoolSpec, emptying: boolean, soFar: readonly Answer[]) => Ask | null;
     read(spec: PoolSpec, answers: readonly Answer[]): Load | Cause;
+    /** A text that changes whenever work that is in the engine gets anywhere; null: these answers tell nothing of it. */
+    movement(answers: readonly Answer[]): string | null;
   } | null;
   /** Generates one token; null, also as the ask: the engine cannot be asked for one. */
   readonly token: { readonly ask: (spec: PoolSpec, model: ModelPresent) => Ask | null; read(answer: Answer): true | Cause } | null;

@@ -15,7 +15,7 @@ export const custom: EngineAdapter = {
   help: null,
   plan,
   liveness: { ask: (spec) => get(spec.custom?.health_path ?? '/health'), read: readHealth },
-  progress: { asks: progressAsk, read: readProgress },
+  progress: { asks: progressAsk, read: readProgress, movement: () => null },
   token: {
     ask: ({ custom: engine }) => (engine?.token == null ? null : { method: 'POST', path: engine.token.path, body: engine.token.body }),
     read: readToken,

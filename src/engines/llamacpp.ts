@@ -10,7 +10,7 @@ import { exitRows } from './llamacpp/exits.ts';
 import { parseFlags, parseVersion } from './llamacpp/parse-help.ts';
 import { plan } from './llamacpp/plan.ts';
 import { residency } from './llamacpp/residency.ts';
-import { readLoad, slotsAsk } from './llamacpp/slots.ts';
+import { readLoad, readMovement, slotsAsk } from './llamacpp/slots.ts';
 
 export const llamacpp: EngineAdapter = {
   name: 'llamacpp',
@@ -19,7 +19,11 @@ export const llamacpp: EngineAdapter = {
   help: { argv: ['--help'], parseFlags },
   plan,
   liveness: { ask: () => ({ method: 'GET', path: '/health' }), read: readHealth },
-  progress: { asks: (_spec, emptying, soFar) => slotsAsk(emptying, soFar), read: (_spec, answers) => readLoad(answers) },
+  progress: {
+    asks: (_spec, emptying, soFar) => slotsAsk(emptying, soFar),
+    read: (_spec, answers) => readLoad(answers),
+    movement: readMovement,
+  },
   token: {
     ask: () => ({ method: 'POST', path: '/completion', body: JSON.stringify({ prompt: 'a', n_predict: 1, cache_prompt: false }) }),
     read: readToken,

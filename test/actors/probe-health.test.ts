@@ -39,22 +39,97 @@ const probing = (run: RunRecord, pace: ProbePace, deps: Partial<ProbeHealthDeps>
   };
 };
 
-/** A llama-server whose answers a test can change. */
+/** A llama-server whose answers a test can change. `decoded`: tokens of each busy slot; null: it does not say. */
 const llama = () => {
-  const state = { loading: false, busy: 0, total: 2, deferred: 0, slotsMs: 0, slotsHang: false, health: 200, asked: [] as string[] };
+  const state = {
+    decoded: null as number | null,
+    tokenStatus: 200,
+    tokens: 0,
+    loading: false,
+    busy: 0,
+    total: 2,
+    deferred: 0,
+    slotsMs: 0,
+    slotsHang: false,
+    health: 200,
+    asked: [] as string[],
+  };
   const listener: RequestListener = (request, response) => {
     state.asked.push(request.url ?? '');
     if (state.loading) response.writeHead(503).end('{"error":{"code":503,"message":"Loading model"}}');
     else if (request.url === '/health') response.writeHead(state.health).end('{"status":"ok"}');
-    else if (request.url === '/metrics') response.end(`llamacpp:requests_deferred ${state.deferred}\n`);
+    else if (request.url === '/completion') {
+      state.tokens += 1;
+      response.writeHead(state.tokenStatus).end('{"tokens_predicted":1}');
+    } else if (request.url === '/metrics') response.end(`llamacpp:requests_deferred ${state.deferred}\n`);
     else if (!state.slotsHang)
-      setTimeout(
-        () => response.end(JSON.stringify(Array.from({ length: state.total }, (_, id) => ({ id, is_processing: id < state.busy })))),
-        state.slotsMs,
-      );
+      setTimeout(() => response.end(JSON.stringify(Array.from({ length: state.total }, (_, id) => slotOf(id, state)))), state.slotsMs);
   };
   return { state, listener };
 };
+
+const slotOf = (id: number, { busy, decoded }: { busy: number; decoded: number | null }) => ({
+  id,
+  is_processing: id < busy,
+  ...(id < busy && decoded !== null && { id_task: 1, n_prompt_tokens_processed: 4, next_token: [{ n_decoded: decoded }] }),
+});
+
+describe('An engine that answers and does not get on', () => {
+  const short = { ...health, progress_timeout_ms: 50 };
+
+  it('is wedged once its work has stood still for long, and not a moment while it moves', async () => {
+    const { state, listener } = llama();
+    Object.assign(state, { busy: 1, decoded: 0 });
+    const engine = await httpEngine(listener);
+    const { said, facts } = probing(runAt(engine.port, { health: short }), 'steady');
+    for (let step = 1; step <= 12; step += 1) {
+      const asked = state.asked.length;
+      state.decoded = step;
+      await until('another probe', () => state.asked.length > asked + 1);
+    }
+    expect(said('health.failed')).toEqual([]);
+    const failure = await until('a standstill', () => said('health.failed')[0]);
+    expect(failure).toMatchObject({ outcome: 'wedged', cause: { code: 'wedged', message: expect.stringContaining('1 requests') } });
+    const before = facts.length;
+    state.busy = 0;
+    await until('a pass', () => facts.slice(before).some(({ type }) => type === 'health.passed'));
+  });
+
+  it('is not judged where it does not tell how far its work has come', async () => {
+    const { state, listener } = llama();
+    state.busy = 1;
+    const engine = await httpEngine(listener);
+    const { said, facts } = probing(runAt(engine.port, { health: short }), 'steady');
+    await until('many probes', () => facts.length > 15);
+    expect(said('health.failed')).toEqual([]);
+  });
+});
+
+describe('A canary', () => {
+  const wanted = { ...health, interval_ms: 5, canary: true };
+
+  it('asks an idle engine for a token now and then, and fails it when none comes', async () => {
+    const { state, listener } = llama();
+    const engine = await httpEngine(listener);
+    const { said } = probing(runAt(engine.port, { health: wanted }), 'steady');
+    await until('a token', () => state.tokens > 0);
+    expect(said('health.failed')).toEqual([]);
+    state.tokenStatus = 500;
+    expect(await until('a failure', () => said('health.failed')[0])).toMatchObject({ outcome: 'error', cause: { code: 'health_failed' } });
+  });
+
+  it.each([
+    ['an engine with work in it', { busy: 1, canary: true }],
+    ['a pool that wants none', { busy: 0, canary: false }],
+  ])('leaves %s alone', async (_, { busy, canary }) => {
+    const { state, listener } = llama();
+    state.busy = busy;
+    const engine = await httpEngine(listener);
+    const { facts } = probing(runAt(engine.port, { health: { ...wanted, canary } }), 'steady');
+    await until('many probes', () => facts.length > 40);
+    expect(state.tokens).toBe(0);
+  });
+});
 
 describe('An engine that loads', () => {
   it('is silent until it passes, and passes within milliseconds of being ready', async () => {

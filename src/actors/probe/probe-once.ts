@@ -26,10 +26,20 @@ export interface ProbeRequest {
 }
 
 export type Probe =
-  | { readonly kind: 'passed'; readonly outcome: 'ok' | 'busy'; readonly load: Load }
+  | {
+      readonly kind: 'passed';
+      readonly outcome: 'ok' | 'busy';
+      readonly load: Load;
+      /** Changes whenever work in the engine gets anywhere; null: nothing tells. */
+      readonly movement: string | null;
+    }
   /** It answers that it is not ready yet. */
   | { readonly kind: 'loading' }
   | { readonly kind: 'failed'; readonly outcome: Exclude<ProbeOutcome, 'ok' | 'busy'>; readonly cause: Cause };
+
+/** Bounds of an answer: llama-server tells about 3 kB of each slot. */
+const leastAnswerBytes = 256 * 1024;
+const bytesPerSlot = 8 * 1024;
 
 const unknownLoad: Load = { slotsTotal: null, slotsFree: null, inFlight: null };
 
@@ -67,7 +77,7 @@ const askLiveness = async (asking: Asking): Promise<'ok' | Probe> => {
 /** Slow is not dead: an engine in a long batch answers late, and within the limit that is a pass. */
 const askProgress = async (asking: Asking, emptying: boolean): Promise<Probe> => {
   const { run, adapter } = asking;
-  if (adapter.progress === null) return { kind: 'passed', outcome: 'ok', load: unknownLoad };
+  if (adapter.progress === null) return { kind: 'passed', outcome: 'ok', load: unknownLoad, movement: null };
   const { timeout_ms: slowMs, progress_timeout_ms: limitMs } = run.spec.health;
   const begun = performance.now();
   const answers: Answer[] = [];
@@ -78,13 +88,13 @@ const askProgress = async (asking: Asking, emptying: boolean): Promise<Probe> =>
   }
   const outcome = performance.now() - begun > slowMs ? 'busy' : 'ok';
   const load = adapter.progress.read(run.spec, answers);
-  if (!isCause(load)) return { kind: 'passed', outcome, load };
+  if (!isCause(load)) return { kind: 'passed', outcome, load, movement: adapter.progress.movement(answers) };
   // Somebody else's engine may have its slots hidden; that it answered is what is asked of it.
-  return isAttached(run) ? { kind: 'passed', outcome, load: unknownLoad } : { kind: 'failed', outcome: 'error', cause: load };
+  return isAttached(run) ? { kind: 'passed', outcome, load: unknownLoad, movement: null } : { kind: 'failed', outcome: 'error', cause: load };
 };
 
 const send = ({ run, apiKey, signal }: Asking, ask: Ask, deadlineMs: number): Promise<Asked> =>
-  askEngine(probeEndpoint(run), ask, { deadlineMs, apiKey, signal });
+  askEngine(probeEndpoint(run), ask, { deadlineMs, apiKey, signal, maxBytes: leastAnswerBytes + run.spec.slots * bytesPerSlot });
 
 const unanswered = (ask: Ask, asked: Exclude<Asked, { kind: 'answer' }>, limitMs: number, setting: string): Probe => {
   if (asked.kind === 'timeout') return failed('timeout', `expected an answer from ${ask.path} within ${limitMs} ms (${setting}), found none`);
