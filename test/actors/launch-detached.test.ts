@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, copyFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -68,20 +68,17 @@ describe('starting an engine', () => {
   it('passes on no file that the daemon itself was given', async () => {
     const house = await engineHouse();
     const program = resolve(import.meta.dirname, '../kit/launch-and-hang.ts');
-    // A listening socket of a service manager would come like this.
-    const child = spawn(
-      '/bin/sh',
-      ['-c', 'exec 7</etc/hostname; exec "$@"', 'sh', process.execPath, program, house.dir, fixtureEngine('never-listens')],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    );
+    // High, since Node itself sees to the first few.
+    const given = openSync('/etc/passwd', 'r');
+    const child = spawn(process.execPath, [program, house.dir, fixtureEngine('never-listens')], {
+      stdio: Array.from({ length: 201 }, (_, fd) => (fd === 1 ? 'pipe' : fd === 2 ? 'inherit' : fd === 200 ? given : 'ignore')),
+    });
+    closeSync(given);
     onTestFinished(() => void child.kill('SIGKILL'));
-    await once(child.stdout, 'data');
     const run = await until('the record', () => house.state.runs.read('pool-0'));
-    expect(execFileSync('ls', ['-l', `/proc/${child.pid}/fd`]).toString()).toContain('/etc/hostname');
+    expect(execFileSync('ls', ['-l', `/proc/${child.pid}/fd`]).toString()).toContain('/etc/passwd');
     await until('the engine to begin', () => readProcStat(run.pid)?.comm === 'sleep');
-    expect(execFileSync('ls', ['-l', `/proc/${run.pid}/fd`]).toString()).not.toContain('/etc/hostname');
+    expect(execFileSync('ls', ['-l', `/proc/${run.pid}/fd`]).toString()).not.toContain('/etc/passwd');
   });
 
   it('leaves nothing when the record cannot be written', async () => {
