@@ -12,7 +12,14 @@ export const causeOfError = (error: unknown, fallback: ReasonCode): Cause => {
   const code = field(cause, 'code');
   const message = field(cause, 'message');
   if (typeof message === 'string' && isReasonCode(code)) return cause as Cause;
-  return { code: fallback, message: `unexpected failure: ${String(field(error, 'message') ?? error)}` };
+  return { code: fallback, message: `unexpected failure: ${textOf(error)}` };
+};
+
+/** Not every object can be made a string. */
+const textOf = (error: unknown): string => {
+  const message = field(error, 'message');
+  if (typeof message === 'string') return message;
+  return typeof error === 'object' || typeof error === 'function' ? 'an error without a message' : String(error);
 };
 
 const isReasonCode = (code: unknown): code is ReasonCode => typeof code === 'string' && (reasonCodes as readonly string[]).includes(code);

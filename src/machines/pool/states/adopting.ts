@@ -98,7 +98,6 @@ export const adopting = pool.createStateConfig({
     },
   },
   on: {
-    'pool.start': { actions: ['wantUp', 'saveMemory'] },
     'pool.drain': { actions: ['wantDown', 'saveMemory'] },
     'pool.remove': { actions: ['markForRemoval', 'saveMemory'] },
     'pool.shutDown': { actions: 'markForShutDown' },

@@ -29,14 +29,11 @@ export const draining = pool.createStateConfig({
         waiting: {
           entry: ['forgetInFlight', { type: 'pace', params: { pace: 'emptying' } }],
           on: {
-            'engine.loadChanged': [
-              {
-                guard: { type: 'isEmpty', params: ({ event }) => event },
-                target: '#pool.draining.stopping',
-                actions: { type: 'keepLoad', params: ({ event }) => event },
-              },
-              { actions: { type: 'keepLoad', params: ({ event }) => event } },
-            ],
+            'engine.loadChanged': {
+              guard: { type: 'isEmpty', params: ({ event }) => event },
+              target: '#pool.draining.stopping',
+              actions: { type: 'keepLoad', params: ({ event }) => event },
+            },
           },
         },
         /** Failed its probes: it may come back before anything is ended. */
@@ -48,7 +45,6 @@ export const draining = pool.createStateConfig({
         },
       },
       on: {
-        'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
         // Entered anew, so that the deadline counts from the order. What drains for its health must not recover against one.
         'pool.drain': {
           guard: { type: 'drainGoesFirst', params: ({ event }) => event },
@@ -167,7 +163,6 @@ export const draining = pool.createStateConfig({
       { guard: { type: 'changesSpec', params: ({ event }) => event }, actions: ['takeUpSpec', 'saveMemory'] },
       { actions: ['orderAgain', 'saveMemory'] },
     ],
-    'gpus.matched': { actions: { type: 'keepGpus', params: ({ event }) => event } },
     'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },
   },
 });

@@ -59,19 +59,15 @@ export const offline = pool.createStateConfig({
       { guard: 'mayLeaveOffline', target: '#pool.provisioning', actions: ['takeUpSpec', 'switchSpec'] },
       { guard: 'isManaged', actions: ['wantUp', 'saveMemory'] },
     ],
-    'gpus.matched': { actions: { type: 'keepGpus', params: ({ event }) => event } },
     'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },
-    'handoff.appeared': [
-      {
-        guard: { type: 'handoffAttaches', params: ({ event }) => event },
-        target: '#pool.starting.proving',
-        actions: [
-          { type: 'attach', params: ({ event }) => event },
-          { type: 'startWatching', params: { pace: 'steady' } },
-          { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'attached' }) },
-        ],
-      },
-      { actions: { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'judge' }) } },
-    ],
+    'handoff.appeared': {
+      guard: { type: 'handoffAttaches', params: ({ event }) => event },
+      target: '#pool.starting.proving',
+      actions: [
+        { type: 'attach', params: ({ event }) => event },
+        { type: 'startWatching', params: { pace: 'steady' } },
+        { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'attached' }) },
+      ],
+    },
   },
 });

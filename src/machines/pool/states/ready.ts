@@ -115,11 +115,6 @@ export const ready = pool.createStateConfig({
           { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'not_ready' }) },
         ],
       },
-      {
-        guard: { type: 'handoffIsOurs', params: ({ event }) => event },
-        actions: { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'accepted' }) },
-      },
-      { actions: { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'judge' }) } },
     ],
     'pool.drain': {
       guard: 'isManaged',

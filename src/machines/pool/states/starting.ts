@@ -110,7 +110,6 @@ export const starting = pool.createStateConfig({
         },
       },
       on: {
-        'pool.start': { actions: ['wantUp', 'saveMemory'] },
         'pool.drain': { actions: ['wantDown', 'saveMemory'] },
         'pool.remove': { actions: ['markForRemoval', 'saveMemory'] },
         'pool.shutDown': { actions: 'markForShutDown' },
@@ -159,7 +158,6 @@ export const starting = pool.createStateConfig({
             target: 'proving',
             actions: { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'accepted' }) },
           },
-          { actions: { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'judge' }) } },
         ],
         'engine.stalled': {
           target: '#pool.draining.stopping',
@@ -241,7 +239,6 @@ export const starting = pool.createStateConfig({
               { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'attached' }) },
             ],
           },
-          { actions: { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'judge' }) } },
         ],
       },
       after: { startMax: startTimedOut },

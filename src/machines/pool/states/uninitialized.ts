@@ -18,7 +18,6 @@ export const uninitialized = pool.createStateConfig({
         'pool.remove': { target: '#pool.offline.settling', actions: 'markForRemoval' },
         'pool.shutDown': { target: '#pool.offline.settling', actions: 'markForShutDown' },
         'pool.reload': { actions: ['takeUpSpec', 'switchSpec', 'clearReason', 'saveMemory'] },
-        'gpus.matched': { actions: { type: 'keepGpus', params: ({ event }) => event } },
         'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },
       },
     },

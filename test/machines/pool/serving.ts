@@ -1,0 +1,204 @@
+/** A pool that serves: probes, slots, ends, and what makes it leave. */
+import { describe, expect, it } from 'vitest';
+import type { PoolDriver } from '../../kit/pool-driver.ts';
+import { end, toReady } from '../../kit/pool-steps.ts';
+import { because, gpus, handoff, load, spec } from '../../kit/pool-words.ts';
+import { drive, kinds, settledFiles } from './story.ts';
+
+const failed = { type: 'health.failed', outcome: 'timeout', cause: because('health_failed') } as const;
+const passed = { type: 'health.passed', outcome: 'ok', load: load(0) } as const;
+
+const ready = async (): Promise<PoolDriver> => {
+  const pool = drive();
+  await toReady(pool);
+  return pool;
+};
+
+describe('probes of a ready pool', () => {
+  it('two misses make it suspect, which is still dispatchable; one pass makes it healthy', async () => {
+    const pool = await ready();
+    pool.send(failed);
+    pool.send(failed);
+    expect(pool.where()).toBe('ready.suspect');
+    expect(pool.view()).toMatchObject({ ready: true, degraded: ['suspect'] });
+    pool.send(passed);
+    expect(pool.where()).toBe('ready.healthy');
+    pool.send(failed);
+    pool.send(failed);
+    expect(pool.where(), 'misses are counted in a row').toBe('ready.suspect');
+  });
+
+  it('the third miss in a row empties it, and two passes in a row bring it back', async () => {
+    const pool = await ready();
+    for (let misses = 0; misses < 3; misses += 1) pool.send(failed);
+    expect(pool.where()).toBe('draining.emptying.recovering');
+    expect(pool.watching('probeHealth')?.heard.at(-1)).toEqual({ type: 'probe.paced', pace: 'emptying' });
+    expect(pool.reports.at(-1)).toMatchObject({ type: 'pool.changed', state: 'draining', ready: false, live: true });
+    pool.send(passed);
+    pool.send(failed);
+    pool.send(passed);
+    expect(pool.where()).toBe('draining.emptying.recovering');
+    pool.send(passed);
+    expect(pool.where()).toBe('ready.healthy');
+    expect(pool.watching('probeHealth')?.heard.at(-1)).toEqual({ type: 'probe.paced', pace: 'steady' });
+    expect(pool.view()).toMatchObject({ reason: null, last_error: { code: 'health_failed' }, restarts: 0 });
+    expect(pool.context().drain).toBeNull();
+  });
+
+  it('without two passes within 30 s its engine is ended and started again, and nothing was forced', async () => {
+    const pool = await ready();
+    for (let misses = 0; misses < 3; misses += 1) pool.send(failed);
+    await pool.pass(29_999);
+    pool.send({ type: 'engine.loadChanged', load: load(0) });
+    expect(pool.where(), 'an empty engine may still recover').toBe('draining.emptying.recovering');
+    await pool.pass(1);
+    expect(pool.where()).toBe('draining.stopping');
+    expect(pool.context().drain).toMatchObject({ why: 'health', forced: false });
+    await end(pool);
+    expect(pool.where()).toBe('offline.backingOff');
+    expect(pool.view()).toMatchObject({ restarts: 1, reason: { code: 'health_failed' } });
+  });
+
+  it('one that shows work standing still is enough', async () => {
+    const pool = await ready();
+    pool.send({ type: 'health.failed', outcome: 'wedged', cause: because('wedged') });
+    expect(pool.where()).toBe('draining.emptying.recovering');
+    expect(pool.view().reason?.code).toBe('wedged');
+  });
+
+  it('a stranger behind the port is no engine of ours to wait for', async () => {
+    const pool = await ready();
+    pool.send({ type: 'health.failed', outcome: 'foreign', cause: because('port_conflict') });
+    expect(pool.where()).toBe('draining.stopping');
+  });
+
+  it('a busy engine is not a failure', async () => {
+    const pool = await ready();
+    for (let times = 0; times < 10; times += 1) pool.send({ type: 'health.passed', outcome: 'busy', load: load(2) });
+    pool.send({ type: 'engine.sampled', outcome: 'busy', load: load(2), vramUsedBytes: 900 });
+    expect(pool.where()).toBe('ready.healthy');
+    expect(pool.view()).toMatchObject({ slots_free: 0, active_leases: 2, vram_used_bytes: 900 });
+  });
+
+  it('the node hears when the last slot is taken and when one is free again, and of nothing in between', async () => {
+    const pool = await ready();
+    const heard = () => pool.reports.filter(({ type }) => type === 'pool.changed').length;
+    const before = heard();
+    pool.send({ type: 'engine.loadChanged', load: load(1) });
+    expect(heard()).toBe(before);
+    pool.send({ type: 'engine.loadChanged', load: load(2) });
+    expect(pool.reports.at(-1)).toMatchObject({ type: 'pool.changed', ready: true, slotsFree: 0 });
+    pool.send(failed);
+    pool.send({ type: 'health.passed', outcome: 'ok', load: load(1) });
+    expect(pool.reports.at(-1)).toMatchObject({ type: 'pool.changed', ready: true, slotsFree: 1 });
+    pool.send({ type: 'health.passed', outcome: 'busy', load: load(2) });
+    expect(heard()).toBe(before + 3);
+  });
+});
+
+describe('a ready pool whose engine is lost', () => {
+  it('is not ready at once; the rest of its tree is ended, its VRAM awaited, and it starts again by its reason', async () => {
+    const cases = [
+      [{ type: 'engine.exited', exit: { code: 134, signal: 'SIGABRT' }, cause: because('engine_exited'), tail: ['abort'] }, 'offline.backingOff'],
+      [{ type: 'engine.exited', exit: { code: null, signal: 'SIGKILL' }, cause: because('oom_killed'), tail: [] }, 'offline.backingOff'],
+      [{ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('cuda_oom'), tail: [] }, 'offline.failed'],
+      [{ type: 'residency.violated', cause: because('residency_violation') }, 'offline.failed'],
+      [{ type: 'gpus.unmatched', cause: because('gpu_lost') }, 'offline.blocked'],
+    ] as const;
+    for (const [event, where] of cases) {
+      const pool = await ready();
+      pool.send(event);
+      expect(pool.where()).toBe('draining.stopping');
+      expect(pool.watching('probeHealth') ?? pool.watching('watchEngine')).toBeNull();
+      expect(pool.memory()).toMatchObject({ phase: 'stopping' });
+      await end(pool);
+      expect(pool.where(), event.type).toBe(where);
+      expect(pool.view()).toMatchObject({ live: false, endpoint: null, slots_free: null });
+      expect(kinds(pool)).toContain('reservation.released');
+    }
+  });
+
+  it('that ended with code 0 is at its end, not in a crash', async () => {
+    const pool = await ready();
+    pool.send({ type: 'engine.exited', exit: { code: 0, signal: null }, cause: because('engine_completed'), tail: [] });
+    await end(pool);
+    expect(pool.view()).toMatchObject({ state: 'offline', substate: 'stopped', wanted: 'up', restarts: 0, reason: { code: 'engine_completed' } });
+    await pool.pass(3_600_000);
+    expect(pool.where()).toBe('offline.stopped');
+    pool.send({ type: 'pool.start' });
+    expect(pool.where()).toContain('provisioning');
+  });
+});
+
+describe('a handoff file of a ready pool', () => {
+  it('that says ready:false empties it and starts it anew; others change nothing', async () => {
+    const pool = await ready();
+    pool.send({ type: 'handoff.appeared', handoff });
+    pool.send({ type: 'handoff.appeared', handoff: { ...handoff, incarnation: 'inc-0', ready: false } });
+    pool.send({ type: 'handoff.appeared', handoff: { ...handoff, incarnation: null, pidStartTime: 1, ready: false } });
+    expect(pool.where()).toBe('ready.healthy');
+    pool.send({ type: 'handoff.appeared', handoff: { ...handoff, ready: false } });
+    expect(pool.where()).toBe('draining.emptying.announcing');
+    expect(settledFiles(pool)).toEqual(['accepted', 'accepted', 'stale', 'stale', 'not_ready']);
+    pool.send({ type: 'pool.resume' });
+    expect(pool.where(), 'a person may overrule it').toBe('ready.healthy');
+  });
+});
+
+describe('time in ready', () => {
+  const restart = { count: 20, attempt: 6, startsMono: [999_000], opened: 2 };
+  const recovered = async () => {
+    const pool = drive({ memory: { version: 1, poolId: 'pool-0', wanted: 'up', restart, phase: null, proof: null, drain: null } });
+    await toReady(pool);
+    return pool;
+  };
+
+  it('of a minute closes the breaker, of five minutes forgets all failures, and both are written down', async () => {
+    const pool = await recovered();
+    await pool.pass(59_999);
+    expect(pool.context().restart.opened).toBe(2);
+    await pool.pass(1);
+    expect(pool.memory()?.restart).toEqual({ count: 20, attempt: 6, startsMono: [], opened: 0 });
+    pool.send(failed);
+    await pool.pass(239_999);
+    expect(pool.context().restart.attempt).toBe(6);
+    await pool.pass(1);
+    expect(pool.memory()?.restart).toEqual({ count: 20, attempt: 0, startsMono: [], opened: 0 });
+  });
+
+  it('does not clear a window whose breaker never opened', async () => {
+    const pool = await ready();
+    await pool.pass(60_000);
+    expect(pool.context().restart.startsMono).toHaveLength(1);
+  });
+
+  it('counts from the last time it became ready', async () => {
+    const pool = await recovered();
+    await pool.pass(59_000);
+    for (let misses = 0; misses < 3; misses += 1) pool.send(failed);
+    pool.send(passed);
+    pool.send(passed);
+    await pool.pass(59_000);
+    expect(pool.context().restart.opened).toBe(2);
+  });
+});
+
+describe('an order to a ready pool that it obeys already', () => {
+  it('changes nothing', async () => {
+    const pool = await ready();
+    const before = pool.snapshot();
+    pool.send({ type: 'pool.start' });
+    pool.send({ type: 'pool.resume' });
+    pool.send({ type: 'pool.reload', spec, specHash: 'h1', operationId: 'op-1' });
+    pool.send({ type: 'resources.changed' });
+    pool.send({ type: 'drain.acknowledged' });
+    expect(pool.snapshot().value).toEqual(before.value);
+    expect(pool.context()).toEqual(before.context);
+  });
+
+  it('and GPUs that were renumbered are known by their new number', async () => {
+    const pool = await ready();
+    pool.send({ type: 'gpus.matched', gpus: gpus.map((gpu) => ({ ...gpu, index: 5 })) });
+    expect(pool.view()).toMatchObject({ state: 'ready', gpu_device: 5, device_mask: '5', vram_total_bytes: 24, vram_free_bytes: 12 });
+  });
+});

@@ -1,0 +1,37 @@
+/** Where the stories of the pool meet: one coverage for all of them, and what must hold at the end of each. */
+import { expect } from 'vitest';
+import type { PoolInput } from '../../../src/machines/pool/context.ts';
+import { poolMachine } from '../../../src/machines/pool/machine.ts';
+import { drivePool, type PoolDriver } from '../../kit/pool-driver.ts';
+import { createCoverage } from '../../kit/transition-coverage.ts';
+
+export const coverage = createCoverage(poolMachine);
+
+let told: PoolDriver[] = [];
+
+export const drive = (input: Partial<PoolInput> = {}): PoolDriver => {
+  const pool = drivePool(coverage.inspect, input);
+  told.push(pool);
+  return pool;
+};
+
+/** Invariants held in every configuration, and the journal folds to where the pool came to. */
+export const closeStories = (): void => {
+  const stories = told;
+  told = [];
+  for (const pool of stories) {
+    expect(pool.violations).toEqual([]);
+    expect(pool.divergence()).toBeNull();
+    pool.stop();
+  }
+};
+
+export const outcomes = (pool: PoolDriver): readonly string[] =>
+  pool.reports.flatMap((report) =>
+    report.type === 'reload.settled' ? [`${report.operationId} ${report.outcome} ${report.cause?.code ?? ''}`.trim()] : [],
+  );
+
+export const settledFiles = (pool: PoolDriver): readonly string[] =>
+  pool.reports.flatMap((report) => (report.type === 'handoff.settled' ? [report.outcome] : []));
+
+export const kinds = (pool: PoolDriver): readonly string[] => pool.reports.map(({ type }) => type);
