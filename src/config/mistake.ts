@@ -24,7 +24,7 @@ export const hidden = { hidden: true } as const;
 
 const shown = (value: unknown): string => {
   if (value === hidden) return 'a value that is not shown';
-  if (value === undefined) return 'nothing';
+  if (value === undefined || value === null) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (typeof value === 'object' && value !== null) return 'a map';
   if (typeof value === 'string') return cut(JSON.stringify(withoutUserinfo(value)));

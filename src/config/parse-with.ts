@@ -1,6 +1,7 @@
 /** Parses a value by a schema of the pools file and gives all mistakes at once, each with its path. Never throws. */
 import * as v from 'valibot';
 import { checkShape, type ShapeMistake } from './check-shape.ts';
+import { tooLarge } from './check-size.ts';
 import { hidden, pathText } from './mistake.ts';
 
 export type Parsed<T> = { readonly ok: true; readonly output: T } | { readonly ok: false; readonly mistakes: readonly ShapeMistake[] };
@@ -8,6 +9,8 @@ export type Parsed<T> = { readonly ok: true; readonly output: T } | { readonly o
 type ShapedSchema<T> = v.GenericSchema<unknown, T> & Parameters<typeof checkShape>[0];
 
 export const parseWith = <T>(schema: ShapedSchema<T>, value: unknown): Parsed<T> => {
+  const large = tooLarge(value);
+  if (large !== null) return { ok: false, mistakes: [large] };
   const parsed = v.safeParse(schema, value);
   const shape = checkShape(schema, value);
   // What valibot says of unknown and missing keys is in `shape` already, and better.

@@ -36,44 +36,59 @@ const provisioning = v.variant(
     }),
     map({
       mode: described(v.literal('binary'), 'A released program is fetched.'),
-      binary: map({
-        url: described(webUrl(), 'The release.'),
-        checksum: described(digest(), 'What it must hash to.'),
-        install_dir: described(orNull(path()), "Where it goes; null: below the daemon's cache."),
-      }),
+      binary: described(
+        map({
+          url: described(webUrl(), 'The release.'),
+          checksum: described(digest(), 'What it must hash to.'),
+          install_dir: described(orNull(path()), "Where it goes; null: below the daemon's cache."),
+        }),
+        'What is fetched.',
+      ),
     }),
     map({
       mode: described(v.literal('source'), 'The engine is built from source.'),
-      source: map({
-        repo: described(word('a git repository'), 'URL or path of the git repository.'),
-        ref: described(matching(/^[A-Za-z0-9][\w./-]{0,254}$/, 'a tag, branch or commit'), 'Tag, branch or commit.'),
-        submodules: described(v.optional(yesOrNo(), false), 'Fetch its submodules too.'),
-        build: v.optional(
-          map({
-            cmake_flags: described(
-              v.optional(v.pipe(v.array(argument(), 'a list of CMake flags'), v.maxLength(256, 'at most 256 flags')), []),
-              'Flags for CMake.',
+      source: described(
+        map({
+          repo: described(word('a git repository'), 'URL or path of the git repository.'),
+          ref: described(matching(/^[A-Za-z0-9][\w./-]{0,254}$/, 'a tag, branch or commit'), 'Tag, branch or commit.'),
+          submodules: described(v.optional(yesOrNo(), false), 'Fetch its submodules too.'),
+          build: described(
+            v.optional(
+              map({
+                cmake_flags: described(
+                  v.optional(v.pipe(v.array(argument(), 'a list of CMake flags'), v.maxLength(256, 'at most 256 flags')), []),
+                  'Flags for CMake.',
+                ),
+                generator: described(orNull(word('a CMake generator', 64)), "CMake's generator; null: its own choice."),
+                cache_dir: described(orNull(path()), "Where builds are kept; null: below the daemon's cache."),
+              }),
+              {},
             ),
-            generator: described(orNull(word('a CMake generator', 64)), "CMake's generator; null: its own choice."),
-            cache_dir: described(orNull(path()), "Where builds are kept; null: below the daemon's cache."),
-          }),
-          {},
-        ),
-      }),
+            'How it is built.',
+          ),
+        }),
+        'What is built.',
+      ),
     }),
     map({
       mode: described(v.literal('package'), 'A package of a pinned version is installed.'),
-      package: map({
-        name: described(matching(/^[A-Za-z0-9][\w.@/+-]{0,213}$/, 'a package name'), 'Its name.'),
-        version: described(matching(/^[0-9A-Za-z][\w.+!-]{0,63}$/, 'one exact version'), 'Its exact version.'),
-      }),
+      package: described(
+        map({
+          name: described(matching(/^[A-Za-z0-9][\w.@/+-]{0,213}$/, 'a package name'), 'Its name.'),
+          version: described(matching(/^[0-9A-Za-z][\w.+!-]{0,63}$/, 'one exact version'), 'Its exact version.'),
+        }),
+        'What is installed.',
+      ),
     }),
     map({
       mode: described(v.literal('container'), 'The engine runs in a container of a pinned image.'),
-      container: map({
-        image: described(matching(/^[a-z0-9][\w./:-]{0,254}$/, 'an image name without digest'), 'Name of the image.'),
-        digest: described(digest(), 'Digest of the image.'),
-      }),
+      container: described(
+        map({
+          image: described(matching(/^[a-z0-9][\w./:-]{0,254}$/, 'an image name without digest'), 'Name of the image.'),
+          digest: described(digest(), 'Digest of the image.'),
+        }),
+        'What is run.',
+      ),
     }),
   ],
   'external, binary, source, package or container',
@@ -256,4 +271,6 @@ export const poolsFileSchema = v.strictObject(
   'a map with the key pools',
 );
 
-const sumsToOne = (shares: readonly number[]): boolean => Math.abs(shares.reduce((sum, share) => sum + share, 0) - 1) <= 0.001;
+/** A share that is no share is told on its own. */
+const sumsToOne = (shares: readonly number[]): boolean =>
+  shares.some((share) => share < 0 || share > 1) || Math.abs(shares.reduce((sum, share) => sum + share, 0) - 1) <= 0.001;

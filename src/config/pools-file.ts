@@ -18,6 +18,7 @@ export type PoolsResult =
 
 export const mostPoolsBytes = 1024 * 1024;
 const mostMistakes = 100;
+const mostLocated = 1000;
 
 /** A missing default file is no pools and a warning; a missing one that was named is a mistake. */
 export const loadPools = ({ file, explicit }: PoolsFileSetting): PoolsResult => {
@@ -36,11 +37,15 @@ export const parsePools = (text: string, { file }: { readonly file: string }): P
   const twice = yaml.mistakes.map(({ line, message }) => ({ line, text: message }));
   if (!yaml.ok) return failed(file, twice);
   const parsed = parseWith(poolsFileSchema, yaml.value);
-  const located = [...repeatedIds(yaml.value), ...(parsed.ok ? [] : parsed.mistakes)].map(({ path, value, expected }) => ({
-    line: yaml.lineOf(path),
-    text: path.length === 0 ? lineOf({ key: 'the file', value, expected }) : lineOf({ key: pathText(path), value, expected }),
-  }));
-  if (!parsed.ok || located.length > 0 || twice.length > 0) return failed(file, [...twice, ...located]);
+  const mistakes = [...repeatedIds(yaml.value), ...(parsed.ok ? [] : parsed.mistakes)];
+  if (!parsed.ok || mistakes.length > 0 || twice.length > 0) {
+    // Finding a line takes time; far more are found than are told, so that those told are the first of the file.
+    const located = mistakes.slice(0, mostLocated).map(({ path, value, expected }) => ({
+      line: yaml.lineOf(path),
+      text: lineOf({ key: path.length === 0 ? 'the file' : pathText(path), value, expected }),
+    }));
+    return failed(file, [...twice, ...located], mistakes.length - located.length);
+  }
   const { pools } = parsed.output;
   return { ok: true, pools, warnings: pools.length === 0 ? [`${file}: declares no pools`] : [] };
 };
@@ -50,10 +55,10 @@ interface Located {
   readonly text: string;
 }
 
-/** In the order of the file. */
-const failed = (file: string, mistakes: readonly Located[]): PoolsResult => {
+/** In the order of the file. `besides`: mistakes that were not located. */
+const failed = (file: string, mistakes: readonly Located[], besides = 0): PoolsResult => {
   const lines = [...mistakes].sort((a, b) => a.line - b.line).map(({ line, text }) => `${file}:${line}: ${text}`);
-  const more = lines.length - mostMistakes;
+  const more = lines.length - mostMistakes + besides;
   return { ok: false, mistakes: more > 0 ? [...lines.slice(0, mostMistakes), `${file}: ${more} more mistakes`] : lines };
 };
 

@@ -2,7 +2,7 @@
  * YAML text → a plain value and where in the text each part of it stands. YAML 1.2 core: no merge keys, `yes` is text.
  * What is read twice, refers to itself or multiplies is refused. Knows nothing of pools. Never throws.
  */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit, type YAMLError } from 'yaml';
 import type { Path } from './check-shape.ts';
 
 export interface YamlMistake {
@@ -34,20 +34,36 @@ export const readYaml = (text: string): YamlText => {
 
 const read = (text: string): YamlText => {
   const lines = new LineCounter();
-  const document = parseDocument(text, { version: '1.2', schema: 'core', lineCounter: lines, prettyErrors: false, stringKeys: true });
-  const mistakes = distinct([...document.errors, ...document.warnings].map((error) => toMistake(error, text, lines)));
-  if (document.warnings.length > 0 || document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { ok: false, mistakes };
+  // The library's own search for keys that stand twice takes time by the square of their number.
+  const options = { version: '1.2', schema: 'core', lineCounter: lines, prettyErrors: false, stringKeys: true, uniqueKeys: false } as const;
+  const document = parseDocument(text, options);
+  const wrong = [...document.errors, ...document.warnings];
+  if (wrong.length > 0) return { ok: false, mistakes: distinct(wrong.map((error) => toMistake(error, lines))) };
   const value: unknown = document.toJS({ maxAliasCount: mostAliases });
-  return { ok: true, value, mistakes, lineOf: (path) => lines.linePos(offsetOf(document, path)).line };
+  return { ok: true, value, mistakes: repeatedKeys(document, lines), lineOf: (path) => lines.linePos(offsetOf(document, path)).line };
 };
 
-const toMistake = (error: YAMLError, text: string, lines: LineCounter): YamlMistake => {
-  const { line } = lines.linePos(error.pos[0]);
-  if (error.code === 'RESOURCE_EXHAUSTION') return { line, message: 'expected less nesting, found more than can be read' };
-  if (error.code !== 'DUPLICATE_KEY') return { line, message: `not YAML: ${firstLine(error.message)}` };
-  const key = /^[^\s:]*/.exec(text.slice(error.pos[0], error.pos[0] + 80))?.[0] ?? '';
-  return { line, message: `expected each key once, found ${JSON.stringify(key)} again` };
+const repeatedKeys = (document: Document.Parsed, lines: LineCounter): readonly YamlMistake[] => {
+  const mistakes: YamlMistake[] = [];
+  visit(document, {
+    Map: (_, { items }) => {
+      const keys = new Set<string>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        if (keys.has(name))
+          mistakes.push({ line: lines.linePos(startOf(key) ?? 0).line, message: `expected each key once, found ${JSON.stringify(name)} again` });
+        keys.add(name);
+      }
+    },
+  });
+  return mistakes;
 };
+
+const toMistake = ({ code, message, pos }: YAMLError, lines: LineCounter): YamlMistake => ({
+  line: lines.linePos(pos[0]).line,
+  message: code === 'RESOURCE_EXHAUSTION' ? 'expected less nesting, found more than can be read' : `not YAML: ${firstLine(message)}`,
+});
 
 const distinct = (mistakes: readonly YamlMistake[]): readonly YamlMistake[] => [
   ...new Map(mistakes.map((mistake) => [`${mistake.line} ${mistake.message}`, mistake] as const)).values(),
@@ -74,7 +90,7 @@ const enter = (document: Document.Parsed, node: Node | null, step: string | numb
     return { at: startOf(next), next };
   }
   if (!isMap<Node, Node | null>(here)) return { at: null, next: null };
-  const pair = here.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+  const pair = here.items.findLast(({ key }) => isScalar(key) && String(key.value) === String(step));
   return { at: startOf(pair?.key ?? null), next: pair?.value ?? null };
 };
 
