@@ -106,6 +106,10 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
     .action(async (args: string[]) => {
       outcome.exitCode = await context.runDemo({ args });
     });
+  program
+    .command('replay <file>')
+    .description('tells what a journal holds (<state>/journal/events.jsonl) and checks it against the charts (exit 1 where they part)')
+    .action(async (file: string) => (await import('./local/replay.ts')).replayFile(context, file));
   const config = program.command('config').description('the pools file, without a daemon');
   config
     .command('check <file>')

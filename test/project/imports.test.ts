@@ -110,15 +110,15 @@ const rows: readonly Row[] = [
   {
     area: 'cli/local',
     is: 'a person without a daemon',
-    values: ['shared', 'cli', 'gpu', 'config', 'machines'],
+    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe'],
     types: [],
     packages: ['commander', 'valibot'],
     node: 'all',
   },
   {
     area: 'demo',
-    is: 'stand-ins for what a machine lacks',
-    values: ['shared', 'cli'],
+    is: 'stand-ins for what a machine lacks, and a daemon to look at',
+    values: ['shared', 'cli', 'os'],
     types: ['machines'],
     packages: ['valibot', 'yaml'],
     node: 'all',

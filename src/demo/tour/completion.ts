@@ -1,0 +1,63 @@
+/** Asks an engine for text, straight at its endpoint, as clients do. */
+import * as v from 'valibot';
+import { readBounded } from '../../read-bounded.ts';
+import { TourFailure } from './trail.ts';
+
+export interface Completed {
+  readonly tokens: number;
+  readonly text: string;
+  readonly ms: number;
+}
+
+const answer = v.pipe(v.string(), v.parseJson(), v.object({ content: v.string(), tokens_predicted: v.number() }));
+
+const withinMs = 60_000;
+const longestBytes = 1024 * 1024;
+
+/** Rejects with a TourFailure where the answer is cut, refused or not whole. */
+export const complete = async (endpoint: string, tokens: number, signal: AbortSignal): Promise<Completed> => {
+  const began = performance.now();
+  const text = await ask(endpoint, tokens, AbortSignal.any([signal, AbortSignal.timeout(withinMs)])).catch((thrown: unknown) => {
+    throw new TourFailure(`expected a completion of ${tokens} tokens from ${endpoint}, found ${describe(thrown)}`);
+  });
+  const parsed = v.safeParse(answer, text);
+  if (!parsed.success) throw new TourFailure(`expected a completion from ${endpoint}, found ${text.slice(0, 200)}`);
+  const { content, tokens_predicted: predicted } = parsed.output;
+  if (predicted !== tokens) throw new TourFailure(`expected ${tokens} tokens from ${endpoint}, found ${predicted}`);
+  return { tokens: predicted, text: content, ms: performance.now() - began };
+};
+
+/** As many tokens as the engine needs for some seconds, going by what it did before. */
+export const tokensFor = (ms: number, { tokens, ms: took }: Completed): number =>
+  Math.max(fewestTokens, Math.min(mostTokens, Math.round((tokens / took) * ms)));
+
+const fewestTokens = 16;
+/** Fits in the context of a slot; the tiny model takes seconds for it. */
+const mostTokens = 1_200;
+
+/** A request that goes on; whether it has ended can be asked. */
+export const beginCompletion = (endpoint: string, tokens: number, signal: AbortSignal) => {
+  let over = false;
+  const done = complete(endpoint, tokens, signal).finally(() => {
+    over = true;
+  });
+  done.catch(() => undefined);
+  return { done, isOver: () => over };
+};
+
+const ask = async (endpoint: string, tokens: number, signal: AbortSignal): Promise<string> => {
+  const response = await fetch(new URL('/completion', endpoint), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ prompt: 'Once upon a time', n_predict: tokens, ignore_eos: true }),
+    signal,
+  });
+  const text = await readBounded(response, longestBytes);
+  if (!response.ok) throw new Error(`status ${response.status}: ${text.slice(0, 200)}`);
+  return text;
+};
+
+const describe = (thrown: unknown): string => {
+  if (!(thrown instanceof Error)) return String(thrown);
+  return thrown.cause instanceof Error ? `${thrown.message} (${thrown.cause.message})` : thrown.message;
+};

@@ -1,0 +1,47 @@
+/** What every step of the tour works with: the stage, its witness, and the few words that steps are made of. */
+import { commandSchema, type Transition } from '../../cli/answers.ts';
+import { poolPath } from '../../cli/api.ts';
+import { type EngineProcess, engineProcesses } from '../engines.ts';
+import { mainPool } from '../house.ts';
+import type { Stage } from '../stage.ts';
+import { TourFailure } from './trail.ts';
+import type { Witness } from './witness.ts';
+
+export interface Tour {
+  readonly stage: Stage;
+  readonly witness: Witness;
+  readonly signal: AbortSignal;
+  /** How long one thing may take. */
+  readonly limitMs: number;
+}
+
+export type Tell = (line: string) => void;
+
+export const command = async ({ stage }: Tour, verb: 'preload' | 'drain', body: object, tell: Tell): Promise<void> => {
+  const path = poolPath(mainPool, `/${verb}`);
+  tell(`POST ${path}`);
+  await stage.api.send('POST', path, body, commandSchema);
+};
+
+/** Sees these public states of the main pool, and no others between them. */
+export const seePool = async ({ witness, limitMs }: Tour, states: readonly string[], tell: Tell): Promise<readonly Transition[]> => {
+  const seen: Transition[] = [];
+  for (const state of states) {
+    const transition = await witness.pool.expect(state, limitMs);
+    const reason = transition.reason === null ? '' : `  ${transition.reason.code}: ${transition.reason.message}`;
+    tell(`${mainPool} is ${state}${reason}`);
+    seen.push(transition);
+  }
+  return seen;
+};
+
+export const tellHeartbeat = async ({ witness, limitMs }: Tour, word: 'ready' | 'not ready', tell: Tell): Promise<void> => {
+  const node = await witness.controlPlane.expect(word, limitMs);
+  tell(`orchestratord: heartbeat ${node.heartbeats} says that ${mainPool} is ${word}`);
+};
+
+export const engineOf = ({ stage }: Tour): EngineProcess => {
+  const engine = engineProcesses(stage.house.stateDir).find(({ poolId }) => poolId === mainPool);
+  if (engine === undefined) throw new TourFailure(`expected an engine of ${mainPool} among the run records, found none that lives`);
+  return engine;
+};
