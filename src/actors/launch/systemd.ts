@@ -16,7 +16,7 @@ import type { Launcher, RunFacts, StopOutcome } from '../launcher.ts';
 import { engineMissing, whyNotExecutable } from './executable.ts';
 import { type Systemctl, type Told, type UnitFacts, unitOf } from './systemctl.ts';
 import { controlGroupOf, isInUnit, processesIn } from './unit-cgroup.ts';
-import { type UnitFiles, unitFiles } from './unit-files.ts';
+import type { UnitFiles } from './unit-files.ts';
 import { mostSpecBytes, parseUnitSpec, type UnitSpec } from './unit-spec.ts';
 import { watchUnit } from './unit-watch.ts';
 
@@ -27,8 +27,6 @@ export interface SystemdLauncherDeps {
   readonly bootId: string;
   readonly cgroupRoot?: string;
 }
-
-export const systemUnitFiles = (): UnitFiles => unitFiles({ specsDir: '/run/pool-managerd/specs', enginesDir: '/run/llama-engines' });
 
 /** Above TimeoutStartSec= of the unit. */
 const startWithinMs = 35_000;

@@ -8,8 +8,8 @@ import type { RunRecord } from '../../machines/vocabulary.ts';
 import { isDead, isGone, type ProcStat, readAlive, readProcStat } from '../../os/proc-stat.ts';
 
 const hierarchies = ['', 'systemd', 'unified'] as const;
-/** `Slice=` of the unit. */
-const slice = '/llama-engines.slice';
+/** `Slice=` of the unit; a dash in its name is a level. */
+const slice = '/llama.slice/llama-engines.slice';
 
 /** Living ones. `controlGroup`: below the root of its hierarchy. */
 export const processesIn = (controlGroup: string, root = '/sys/fs/cgroup'): readonly ProcStat[] => {

@@ -48,6 +48,9 @@ export const goFile = (specsDir: string, poolId: string): string => join(specsDi
 const stopFile = (specsDir: string, poolId: string): string => join(specsDir, `${poolId}.stop`);
 export const endedFileName = 'exit.json';
 
+/** Where the units look for them. */
+export const systemUnitFiles = (): UnitFiles => unitFiles({ specsDir: '/run/pool-managerd/specs', enginesDir: '/run/llama-engines' });
+
 export const unitFiles = ({ specsDir, enginesDir }: UnitFilesOptions): UnitFiles => {
   const dirOf = (poolId: string): string => join(enginesDir, poolId);
   const share = async (path: string, text: string): Promise<void> => {

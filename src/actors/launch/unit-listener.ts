@@ -8,7 +8,7 @@ import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import type { RunRecord } from '../../machines/vocabulary.ts';
 import type { Owner } from '../../os/listener-owner.ts';
-import { listenersOn, reaches } from '../../os/listeners.ts';
+import { reaches, readListeners } from '../../os/listeners.ts';
 import { isAlive } from '../../os/proc-stat.ts';
 
 export interface Socket {
@@ -28,8 +28,8 @@ export const unitListenerOwner = (list: ListSockets = listBySs): ((run: RunRecor
   const known = new Map<string, ReadonlySet<string>>();
 
   return async (run) => {
-    const inodes = listenersOn(run.port)
-      .filter((one) => reaches(one, run.host))
+    const inodes = readListeners()
+      .filter((one) => one.port === run.port && reaches(one, run.host))
       .map(({ inode }) => inode);
     if (inodes.length === 0) return 'none';
     const proven = known.get(run.incarnation);

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isAlive, type ProcIdentity } from '../../../src/os/proc-stat.ts';
-import { processLooker } from '../../../src/os/process-table.ts';
+import { descendantsOf, processLooker } from '../../../src/os/process-table.ts';
 import { until } from '../until.ts';
 
 export interface Ran {
@@ -30,7 +30,7 @@ export interface Machine {
   /** Its standard output; throws where it ends with anything but 0. */
   ok(argv: readonly string[], options?: RunOptions): Promise<string>;
   write(path: string, text: string, mode?: string): Promise<void>;
-  /** A long-running command in it; killed with the machine. Its output, line by line. */
+  /** A command that runs until its standard input ends. Its output, line by line. */
   follow(argv: readonly string[], onLine: (line: string) => void): { stop(): Promise<void> };
   console(): string;
   destroy(): Promise<void>;
@@ -56,8 +56,9 @@ export const bootMachine = async (main: string): Promise<Machine> => {
   const inside = join(dir, 'tree');
   await exec('mkdir', [inside]);
   const output = openSync(log, 'a');
-  // It dies with this process, and its mounts with it.
-  const argv = ['--pdeathsig', 'KILL', 'unshare', '--mount', '--propagation', 'private', join(import.meta.dirname, 'boot.sh'), inside, project, main];
+  // In namespaces of their own all its processes end with the first, which ends with this one, and its mounts with them.
+  const alone = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
+  const argv = ['--pdeathsig', 'KILL', 'unshare', ...alone, join(import.meta.dirname, 'boot.sh'), inside, project, main];
   const nspawn = spawn('setpriv', argv, { stdio: ['ignore', output, output] });
   const ended = new Promise<void>((settle) => nspawn.on('exit', () => settle()));
   const pidOne = await pidOneOf(nspawn.pid ?? 0, log);
@@ -83,7 +84,7 @@ export const bootMachine = async (main: string): Promise<Machine> => {
       await ok(['sh', '-c', 'mkdir -p "$(dirname "$1")" && cat > "$1" && chmod "$2" "$1"', 'sh', path, mode], { input: text });
     },
     follow: (argv, onLine) => {
-      const child = spawn('nsenter', [...argvFor(argv)], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn('nsenter', [...argvFor(argv)], { stdio: ['pipe', 'pipe', 'inherit'] });
       const gone = new Promise<void>((settle) => child.on('close', () => settle()));
       let rest = '';
       child.stdout.on('data', (chunk: Buffer) => {
@@ -93,7 +94,7 @@ export const bootMachine = async (main: string): Promise<Machine> => {
       });
       return {
         stop: async () => {
-          child.kill('SIGTERM');
+          child.stdin.end();
           await gone;
         },
       };
@@ -118,14 +119,15 @@ export const bootMachine = async (main: string): Promise<Machine> => {
   return machine;
 };
 
-const pidOneOf = (nspawnPid: number, log: string): Promise<ProcIdentity> => {
+const pidOneOf = (parentPid: number, log: string): Promise<ProcIdentity> => {
   const look = processLooker();
   return until(
     'systemd-nspawn to start systemd',
     async () => {
       const table = await look(0);
-      if (!table.has(nspawnPid)) throw new Error(`systemd-nspawn ended: ${readFileSync(log, 'utf8')}`);
-      return table.values().find(({ ppid, comm }) => ppid === nspawnPid && comm === 'systemd');
+      const parent = table.get(parentPid);
+      if (parent === undefined) throw new Error(`systemd-nspawn ended: ${readFileSync(log, 'utf8')}`);
+      return descendantsOf(table, parent).find(({ comm, ppid }) => comm === 'systemd' && table.get(ppid)?.comm === 'systemd-nspawn');
     },
     bootWithinMs,
   );
@@ -137,5 +139,7 @@ const exec = (file: string, args: readonly string[], timeoutMs = commandWithinMs
       if (error !== null && typeof error.code !== 'number') fail(new Error(`${file} ${args.join(' ')}: ${error.message} ${stderr}`));
       else settle({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
     });
+    // A command that ends without reading its input is judged by its exit code.
+    child.stdin?.on('error', () => undefined);
     child.stdin?.end(input ?? '');
   });
