@@ -55,7 +55,8 @@ export const broken = (snapshot: PoolSnapshot): readonly string[] => {
     'a time to try again only while backing off': implies(path !== 'offline.backingOff', context.retry === null),
     'stuck: says so, and what comes after': path.startsWith('draining.stuck') === (context.stuckOver !== null),
     'a recorded engine is pending only while it is identified': implies(context.recorded !== null, path.startsWith('starting.adopting')),
-    'at rest no reload is under way': implies(/^(ended|offline\.(stopped|failed))$/.test(path), context.reload === null && context.nextSpec === null),
+    'at rest no reload is under way': implies(/^(ended|offline\.(stopped|failed))$/.test(path), context.reload === null),
+    'no new spec waits where no engine is in its way': implies(view.state === 'offline' || view.state === 'provisioning', context.nextSpec === null),
   };
   return Object.entries(rules).flatMap(([rule, holds]) => (holds ? [] : [`${path}: ${rule}`]));
 };

@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { PoolReport } from '../../src/machines/events.ts';
 import { nodeMachine } from '../../src/machines/node/machine.ts';
+import { gpuViews } from '../../src/machines/node/view.ts';
 import type { Cause, Handoff, PoolState } from '../../src/machines/vocabulary.ts';
 import { card, gib, gpuRun, gpuSpec, inventoryOf } from '../kit/gpu-facts.ts';
 import { bootPool, driveNode, found, type NodeDriver, tick } from '../kit/node-driver.ts';
@@ -195,6 +196,51 @@ describe('VRAM', () => {
     node.discover(card(0), card(1));
     ask(node, 'a', 1, [1]);
     expect(node.context().roster['a']).toMatchObject({ devices: [1], pinned: [{ index: 1, uuid: 'GPU-1' }] });
+  });
+});
+
+describe('a card in quarantine', () => {
+  const unkillable: Cause = { code: 'unkillable', message: 'pid 7 did not end' };
+  const unreleased: Cause = { code: 'vram_not_released', message: '9 GiB still held' };
+  const gpus = [{ index: 0, uuid: 'GPU-0' }];
+  const ask = (node: NodeDriver, usedBytes: number) =>
+    node.pool('b').say({
+      type: 'admission.requested',
+      poolId: 'b',
+      devices: [0],
+      tensorSplit: null,
+      needBytes: gib,
+      inventory: { ...inventoryOf(card(0, { memoryUsedBytes: usedBytes, memoryFreeBytes: 24 * gib - usedBytes })), ...tick() },
+    });
+
+  it('takes no pool while a process there will not die, and is named', async () => {
+    const node = await serving({ poolId: 'a' }, { poolId: 'b' });
+    node.pool('b').say(report('b', 'offline'));
+    node.pool('a').say({ type: 'quarantine.requested', poolId: 'a', gpus, cause: unkillable });
+    ask(node, 0);
+    expect(node.pool('b').heard.at(-1)).toMatchObject({ type: 'admission.refused', cause: { code: 'gpu_unhealthy', details: { left_by: 'a' } } });
+    node.pool('a').say({ type: 'quarantine.lifted', poolId: 'a' });
+    expect(node.heard('b').at(-1)).toBe('resources.changed');
+    ask(node, 0);
+    expect(node.heard('b').at(-1)).toBe('admission.granted');
+  });
+
+  it('takes pools again once the memory that was held is back', async () => {
+    const node = await serving({ poolId: 'a' }, { poolId: 'b' });
+    node.pool('a').say({ type: 'quarantine.requested', poolId: 'a', gpus, cause: unreleased });
+    ask(node, 9 * gib);
+    expect(node.pool('b').heard.at(-1)).toMatchObject({ type: 'admission.refused', cause: { code: 'vram_not_released' } });
+    ask(node, 0);
+    expect(node.heard('b').at(-1)).toBe('admission.granted');
+    expect(node.context().quarantines).toEqual({});
+  });
+
+  it('is told in the view of the card and of the node', async () => {
+    const node = await serving({ poolId: 'a' });
+    node.discover(card(0), card(1));
+    node.pool('a').say({ type: 'quarantine.requested', poolId: 'a', gpus, cause: unkillable });
+    const views = gpuViews(node.context(), { now: Date.now(), staleMs: 1_000 });
+    expect(views.map(({ quarantine }) => quarantine?.pool_id ?? null)).toEqual(['a', null]);
   });
 });
 

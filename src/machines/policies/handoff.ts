@@ -18,9 +18,15 @@ export const outcomeOfHandoff = (origin: PoolOrigin, run: RunRecord | null, hand
   return handoff.ready ? 'accepted' : 'not_ready';
 };
 
-/** Null: no URL. */
+/** Null: no URL of HTTP. */
 export const portOf = (endpoint: string): number | null => {
   if (!URL.canParse(endpoint)) return null;
   const { port, protocol } = new URL(endpoint);
-  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+  const usual = usualPorts.get(protocol);
+  return usual === undefined ? null : port === '' ? usual : Number(port);
 };
+
+const usualPorts: ReadonlyMap<string, number> = new Map([
+  ['http:', 80],
+  ['https:', 443],
+]);

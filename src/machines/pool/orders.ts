@@ -58,7 +58,7 @@ export const takeUpSpec = (context: PoolContext, { spec, specHash, operationId, 
     ...wantUp(context),
     nextSpec: { spec, specHash },
     reload: { operationId, previous: context.reload?.previous ?? running, gaveUp: null },
-    ...reasoned(context, { code: 'superseded', message: 'a new spec replaces this one', at }),
+    ...(!context.removing && !context.shuttingDown && reasoned(context, { code: 'superseded', message: 'a new spec replaces this one', at })),
   };
 };
 

@@ -42,6 +42,13 @@ describe('an attached pool', () => {
     expect(pool.where()).toBe('ready.healthy');
   });
 
+  it('whose proof does not come to an end is given up, not ended', async () => {
+    const pool = drive(attachedInput);
+    await pool.pass(600_000);
+    expect(pool.view()).toMatchObject({ state: 'offline', substate: 'backingOff', reason: { code: 'start_timeout' } });
+    expect(pool.works.map(({ name, state }) => `${name} ${state}`)).toEqual(['proveReadiness abandoned']);
+  });
+
   it('leaves ready after three misses or a wedge, and nothing is ended', async () => {
     const missed = await serving();
     for (let misses = 0; misses < 3; misses += 1) missed.send(failed);

@@ -9,13 +9,12 @@ import { causeOfError } from '../failure.ts';
 import { presentEngine, presentModel, presentRun } from '../present.ts';
 import { adopting } from './adopting.ts';
 
+const tooLate = { code: 'start_timeout', message: 'not ready within the limit for its size; timeouts.start_max_ms changes it' } as const;
+
 const startTimedOut = {
   target: '#pool.draining.stopping',
   actions: [
-    {
-      type: 'blame',
-      params: { cause: { code: 'start_timeout', message: 'not ready within the limit for its size; timeouts.start_max_ms changes it' } },
-    },
+    { type: 'blame', params: { cause: tooLate } },
     { type: 'beginDrain', params: { why: 'start_failed', deadlineMs: 0 } },
   ],
 } as const;
@@ -241,7 +240,9 @@ export const starting = pool.createStateConfig({
           },
         ],
       },
-      after: { startMax: startTimedOut },
+      after: {
+        startMax: [{ guard: 'isAttached', target: '#pool.offline.settling', actions: { type: 'blame', params: { cause: tooLate } } }, startTimedOut],
+      },
     },
   },
   // Once an engine runs, an order or a loss ends it; before that the children above answer.
