@@ -11,7 +11,7 @@ import { stamp } from '../clock.ts';
 import type { GpuSource } from '../gpu/source.ts';
 import type { poolActors } from '../machines/pool/actors.ts';
 import type { RunRecord, Stamp } from '../machines/vocabulary.ts';
-import { type Held, heldMemory } from './held-memory.ts';
+import { type Held, heldMemory } from '../machines/policies/held-memory.ts';
 
 export interface AwaitReleaseDeps {
   readonly source: GpuSource;

@@ -71,6 +71,8 @@ export interface GpuView {
   readonly power_watts: number | null;
   readonly utilisation_percent: number | null;
   readonly recovery_action: string | null;
+  /** Nothing is put on it while something of this pool will not go from it; null: it may be used. */
+  readonly quarantine: { readonly pool_id: string; readonly code: ReasonCode; readonly message: string } | null;
   readonly processes: readonly GpuProcess[];
   readonly pools: readonly string[];
   readonly source: GpuSourceName;

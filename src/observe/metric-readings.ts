@@ -39,6 +39,7 @@ const ofGpu: readonly (readonly [NameOf<'gauge'>, (gpu: GpuView) => number | nul
   ['gpu_temperature_celsius', (gpu) => gpu.temperature_c],
   ['gpu_power_watts', (gpu) => gpu.power_watts],
   ['gpu_utilisation_ratio', (gpu) => (gpu.utilisation_percent === null ? null : gpu.utilisation_percent / 100)],
+  ['gpu_quarantined', (gpu) => Number(gpu.quarantine !== null)],
   ['gpu_stale', (gpu) => Number(gpu.stale)],
 ];
 

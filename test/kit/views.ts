@@ -52,6 +52,7 @@ export const gpuView = (own: Partial<GpuView> = {}): GpuView => ({
   power_watts: 200,
   utilisation_percent: 40,
   recovery_action: 'None',
+  quarantine: null,
   processes: [],
   pools: ['pool-0'],
   source: 'nvidia-smi',

@@ -69,6 +69,7 @@ export const gpuSchema = v.pipe(
     power_watts: maybe(number),
     utilisation_percent: maybe(number),
     recovery_action: maybe(text),
+    quarantine: maybe(v.strictObject({ pool_id: text, code: reasonCode, message: text })),
     processes: v.array(
       v.strictObject({ pid: count, usedBytes: maybe(count), poolId: v.optional(maybe(text)), gpuInstanceId: v.optional(maybe(count)) }),
     ),

@@ -6,6 +6,7 @@
 import { assign, enqueueActions } from 'xstate';
 import type { PoolCommand, PoolEvent, PoolReport, RegistrationEvent } from '../events.ts';
 import { admit, release, reserve } from '../policies/ledger.ts';
+import { afterLook, lifted, refusalOn } from '../policies/quarantine.ts';
 import { changesReadiness, diffRoster, matchEntry, type Roster, withEntry, withoutEntry } from '../policies/roster.ts';
 import { noteRestart } from '../policies/storm.ts';
 import { attachedSpec } from '../pool/attached.ts';
@@ -146,7 +147,10 @@ export const node = base.extend({
       const answer = (event: PoolEvent): void => enqueue.sendTo(entry.actorId, event);
       const match = matchEntry({ devices, pinned }, inventory);
       if (!match.matched) return answer({ type: 'admission.refused', cause: match.cause, at, mono });
-      enqueue.assign({ roster: withEntry(context.roster, poolId, { devices, pinned: match.gpus, told: 'matched' }) });
+      const quarantines = afterLook(context.quarantines, inventory);
+      enqueue.assign({ roster: withEntry(context.roster, poolId, { devices, pinned: match.gpus, told: 'matched' }), quarantines });
+      const refusal = refusalOn(quarantines, match.gpus);
+      if (refusal !== null) return answer({ type: 'admission.refused', cause: refusal, at, mono });
       const admission = admit(context.ledger, { poolId, needBytes, gpus: match.gpus, inventory, tensorSplit });
       if (!admission.granted) return answer({ type: 'admission.refused', cause: admission.cause, at, mono });
       enqueue.assign({ ledger: admission.ledger });
@@ -155,6 +159,13 @@ export const node = base.extend({
     releaseReservation: enqueueActions(({ context, enqueue }, { poolId }: { poolId: string }) => {
       if (context.ledger.reservations[poolId] === undefined) return;
       enqueue.assign({ ledger: release(context.ledger, poolId) });
+      deliver(enqueue, toBlocked(context));
+    }),
+    quarantine: assign(({ context }, { poolId, gpus, cause }: Omit<Extract<PoolReport, { type: 'quarantine.requested' }>, 'type'>) => ({
+      quarantines: { ...context.quarantines, [poolId]: { poolId, gpus, cause } },
+    })),
+    liftQuarantine: enqueueActions(({ context, enqueue }, { poolId }: { poolId: string }) => {
+      enqueue.assign({ quarantines: lifted(context.quarantines, poolId) });
       deliver(enqueue, toBlocked(context));
     }),
     noteRestart: assign(({ context }, { mono }: { mono: number }) => ({ restartsMono: noteRestart(context.restartsMono, mono) })),
@@ -173,7 +184,8 @@ export const node = base.extend({
           : { type: 'gpus.unmatched', cause: match.cause, at, mono };
         enqueue.sendTo(entry.actorId, event);
       }
-      enqueue.assign({ roster, inventory, gpuCause: null, samples: { inventory } });
+      const quarantines = afterLook(context.quarantines, inventory);
+      enqueue.assign({ roster, inventory, gpuCause: null, quarantines, samples: { inventory } });
       deliver(enqueue, [...toBlocked(context), ...toRegistration(context, { type: 'roster.changed' })]);
     }),
     keepSample: assign((_, { inventory }: { inventory: Inventory }) => ({ samples: { inventory } })),
@@ -189,8 +201,10 @@ export const node = base.extend({
       enqueue.sendTo('roster', { type: 'pool.attached', handoff });
     }),
     /** A file with an incarnation is ours, of a pool that is gone: nobody else's engine hides behind it. */
-    adoptStranger: enqueueActions(({ context, enqueue }, { handoff }: { handoff: Handoff }) => {
-      const settle = (outcome: HandoffOutcome): void => enqueue.sendTo('handoffs', { type: 'handoff.settled', file: handoff.file, outcome });
+    adoptStranger: enqueueActions(({ context, enqueue, self }, { handoff }: { handoff: Handoff }) => {
+      const { file, poolId } = handoff;
+      // By way of an event, as a pool does it: what became of a file is seen there.
+      const settle = (outcome: HandoffOutcome): void => enqueue.sendTo(self, { type: 'handoff.settled', poolId, file, outcome } satisfies PoolReport);
       if (handoff.incarnation !== null) return settle('stale');
       if (!handoff.ready) return settle('not_ready');
       const spec = attachedSpec(handoff);

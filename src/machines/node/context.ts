@@ -1,5 +1,6 @@
 /** What a node knows. Plain data, changed only by the assigns in `actions.ts`. `samples` is for display: no guard reads it. */
 import { emptyLedger, type Ledger } from '../policies/ledger.ts';
+import type { Quarantines } from '../policies/quarantine.ts';
 import type { Roster } from '../policies/roster.ts';
 import type { RegistrationInput } from '../registration/context.ts';
 import type { Cause, Inventory } from '../vocabulary.ts';
@@ -16,6 +17,7 @@ export interface NodeContext {
   /** Pool actors spawned so far: the number of the next one. */
   readonly spawned: number;
   readonly ledger: Ledger;
+  readonly quarantines: Quarantines;
   /** Of the latest discovery; kept while the node is blind. */
   readonly inventory: Inventory | null;
   /** Why the cards cannot be read now; null: they can. */
@@ -38,6 +40,7 @@ export const initialContext = ({ nodeId, registration }: NodeInput): NodeContext
   roster: {},
   spawned: 0,
   ledger: emptyLedger,
+  quarantines: {},
   inventory: null,
   gpuCause: null,
   troubles: [],

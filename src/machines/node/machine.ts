@@ -153,6 +153,8 @@ export const nodeMachine = node.createMachine({
     'adoption.settled': { actions: { type: 'keepAdopted', params: ({ event }) => event } },
     'admission.requested': { actions: { type: 'judgeAdmission', params: ({ event }) => event } },
     'reservation.released': { actions: { type: 'releaseReservation', params: ({ event }) => event } },
+    'quarantine.requested': { actions: { type: 'quarantine', params: ({ event }) => event } },
+    'quarantine.lifted': { actions: { type: 'liftQuarantine', params: ({ event }) => event } },
     'drain.announced': { actions: { type: 'announceDrain', params: ({ event }) => event } },
     'heartbeat.acknowledged': { actions: { type: 'passAcknowledgement', params: ({ event }) => event } },
     'pool.ended': {

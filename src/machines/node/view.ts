@@ -2,6 +2,7 @@
 import { cardMemory } from '../policies/card-memory.ts';
 import { rfc3339 } from '../policies/describe.ts';
 import { reservedOn } from '../policies/ledger.ts';
+import { quarantineOf } from '../policies/quarantine.ts';
 import type { GpuView, HostFacts, NodeView, RegistrationView } from '../views.ts';
 import type { GpuFact, Inventory } from '../vocabulary.ts';
 import type { NodeContext } from './context.ts';
@@ -66,6 +67,7 @@ const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale
   power_watts: gpu.powerWatts,
   utilisation_percent: gpu.utilisationPercent,
   recovery_action: gpu.recoveryAction,
+  quarantine: quarantineView(context, [gpu.uuid, ...(gpu.mig ?? []).map(({ uuid }) => uuid)]),
   processes: gpu.processes,
   pools: Object.values(context.roster)
     .filter(({ pinned }) => pinned?.some(({ uuid }) => uuid === gpu.uuid || gpu.mig?.some((slice) => slice.uuid === uuid)))
@@ -77,6 +79,11 @@ const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale
   seen_at: rfc3339(inventory.at),
 });
 
+const quarantineView = ({ quarantines }: NodeContext, uuids: readonly string[]): GpuView['quarantine'] => {
+  const found = uuids.map((uuid) => quarantineOf(quarantines, uuid)).find((one) => one !== null);
+  return found == null ? null : { pool_id: found.poolId, code: found.cause.code, message: found.cause.message };
+};
+
 /** Memory that a pool's GPU or MIG slice stands for. */
 export const memoryOf = (context: NodeContext, uuid: string): { readonly totalBytes: number | null; readonly freeBytes: number | null } | null => {
   const inventory = latest(context);
@@ -85,6 +92,7 @@ export const memoryOf = (context: NodeContext, uuid: string): { readonly totalBy
 
 const degradations = (value: NodeSnapshot['value'], context: NodeContext): string[] => [
   ...(topOf(value.gpus) === 'blind' ? ['gpus_blind'] : []),
+  ...Object.values(context.quarantines).map(({ poolId, gpus }) => `gpu_quarantined: ${gpus.map(({ index }) => index).join(',')} (left by ${poolId})`),
   ...(topOf(value.restarts) === 'calm' ? [] : [topOf(value.restarts) === 'storming' ? 'restart_storm' : 'restarts_gathering']),
   ...(context.fileMistakes ?? []).map((mistake) => `pools_file_invalid: ${mistake}`),
   ...context.troubles.map(({ code, message }) => `${code}: ${message}`),

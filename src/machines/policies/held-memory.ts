@@ -5,7 +5,7 @@
  * to a baseline": neighbours move. `used` is the driver's own figure, since `total - free` counts what the driver keeps for
  * itself, which alone is more than 512 MiB on large cards.
  */
-import type { GpuProcess, GpuRef, Inventory } from '../machines/vocabulary.ts';
+import type { GpuProcess, GpuRef, Inventory } from '../vocabulary.ts';
 
 export const unaccountedToleranceBytes = 512 * 1024 * 1024;
 
