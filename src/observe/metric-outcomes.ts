@@ -32,11 +32,14 @@ const ofPool = ({ event, before, snapshot: { context } }: Observation, pool_id: 
   return counted;
 };
 
-const ofNode = ({ event }: Observation): Counted[] => {
+const ofNode = ({ event, snapshot: { context } }: Observation): Counted[] => {
   if (event.type === 'handoff.rejected') return [{ name: 'pool_handoff_files_processed_total', labels: { pool_id: '', outcome: 'rejected' } }];
   const outcome = event.type === 'handoff.settled' ? textAt(event, 'outcome') : null;
   if (outcome === null) return [];
-  return [{ name: 'pool_handoff_files_processed_total', labels: { pool_id: textAt(event, 'poolId') ?? '', outcome } }];
+  const poolId = textAt(event, 'poolId') ?? '';
+  // A label for pools there are; anybody may write a file that names others.
+  const known = at(context, 'roster', poolId) !== undefined;
+  return [{ name: 'pool_handoff_files_processed_total', labels: { pool_id: known ? poolId : '', outcome } }];
 };
 
 const ofRegistration = ({ before, snapshot: { context } }: Observation): Counted[] => {

@@ -150,7 +150,10 @@ describe('counters and durations', () => {
     metrics.observe(seen('a', 'a', 0, { event: { type: 'engine.sampled', outcome: 'ok' }, sample: true }));
     metrics.observe(seen('a', 'a', 0, { event: { type: 'health.failed', outcome: 'timeout' } }));
     const node = { machine: 'node', actorId: 'node', poolId: null } as const;
-    metrics.observe(seen('a', 'a', 0, { ...node, event: { type: 'handoff.settled', poolId: 'pool-0', outcome: 'accepted' } }));
+    const roster = { value: '', context: { roster: { 'pool-0': {} } }, status: 'active' };
+    const handoff = (poolId: string, outcome: string) => ({ ...node, snapshot: roster, event: { type: 'handoff.settled', poolId, outcome } });
+    metrics.observe(seen('a', 'a', 0, handoff('pool-0', 'accepted')));
+    metrics.observe(seen('a', 'a', 0, handoff('named-by-anybody', 'not_ready')));
     metrics.observe(seen('a', 'a', 0, { ...node, event: { type: 'handoff.rejected' } }));
     const call = (number: number, kind: string, result: string) => ({ lastCall: { number, kind, outcome: { result } } });
     const registration = { machine: 'registration', actorId: 'registration', poolId: null } as const;
@@ -164,6 +167,7 @@ describe('counters and durations', () => {
     expect(value('pool_health_checks_total', { outcome: 'timeout' })).toBe(1);
     expect(value('pool_handoff_files_processed_total', { pool_id: 'pool-0', outcome: 'accepted' })).toBe(1);
     expect(value('pool_handoff_files_processed_total', { pool_id: '', outcome: 'rejected' })).toBe(1);
+    expect(value('pool_handoff_files_processed_total', { pool_id: '', outcome: 'not_ready' })).toBe(1);
     expect(value('node_registrations_total', { outcome: 'accepted' })).toBe(1);
     expect(value('node_heartbeats_total', { outcome: 'unreachable' })).toBe(1);
   });
