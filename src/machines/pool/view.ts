@@ -30,6 +30,9 @@ export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): Pool
   const state = stateOf(snapshot.value);
   const gpus = context.gpus ?? [];
   const facts = gpus.map((gpu) => around.gpu(gpu.uuid));
+  // Cards of somebody else's engine are what its handoff file says.
+  const indices =
+    context.origin === 'attached' ? context.spec.devices.filter((device) => typeof device === 'number') : gpus.map(({ index }) => index);
   const slots = slotsOf(context);
   const live = isLive(context, path);
   return {
@@ -49,9 +52,9 @@ export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): Pool
     engine_version: context.run?.engineVersion ?? context.engine?.version ?? context.proof?.engineVersion ?? null,
     model: context.model?.id ?? context.spec.model,
     endpoint: live || (context.origin === 'attached' && state !== 'offline') ? (context.run?.endpoint ?? null) : null,
-    gpu_device: gpus[0]?.index ?? null,
+    gpu_device: indices[0] ?? null,
     gpus: gpus.map(({ index, uuid }) => ({ index, uuid })),
-    device_mask: gpus.map((gpu) => gpu.index).join(','),
+    device_mask: indices.join(','),
     slots_total: slots.total,
     slots_free: state === 'ready' ? slots.free : null,
     active_leases: context.load.inFlight,
