@@ -15,6 +15,7 @@ import type { PoolStatus } from '../machines/views.ts';
 import type { Cause } from '../machines/vocabulary.ts';
 import type { NodePortOptions } from './node-port.ts';
 
+const bootingRetryMs = 1_000;
 const endingRetryMs = 5_000;
 const vramRetryMs = 30_000;
 
@@ -23,15 +24,18 @@ type Refusal = Extract<CommandResult, { readonly ok: false }>;
 
 export const createCommands = ({ node, views, store, poolsFile, changeSpec, hashOf }: NodePortOptions): Commands => {
   const refusal = (id: string, command: PoolCommandName): Refusal | PoolStatus => {
+    if (isBooting()) return booting;
     const status = views.pool(id);
     if (status === null) return { ok: false, problem: 'unknown_pool' };
     if (node.getSnapshot().context.stopping !== null) return ending;
     const reloading = (views.poolRef(id)?.getSnapshot().context.reload ?? null) !== null;
     const verdict = judgeCommand({ origin: status.origin, state: status.state, substate: status.substate, reloading }, command);
     if (verdict.ok) return status;
-    const { message, accepts } = verdict;
-    return { ok: false, problem: 'illegal', message, state: stateOf(status), accepts };
+    const accepts = verdict.accepts.filter((name) => name !== 'remove' || status.origin !== 'file');
+    return { ok: false, problem: 'illegal', message: verdict.message, state: stateOf(status), accepts };
   };
+  /** Its state directory is being read: who has been declared is not known. */
+  const isBooting = (): boolean => node.getSnapshot().matches({ lifecycle: 'booting' });
   const give = (id: string, command: PoolCommand, operationId: string | null = null): CommandResult => {
     node.send({ type: 'pool.commanded', poolId: id, command, ...stamp() });
     const status = views.pool(id);
@@ -63,6 +67,7 @@ export const createCommands = ({ node, views, store, poolsFile, changeSpec, hash
       return give(id, { type: 'pool.reload', spec: changed.spec, specHash: hashOf(changed.spec), operationId, ...stamp() }, operationId);
     },
     declare: async (spec) => {
+      if (isBooting()) return booting;
       if (node.getSnapshot().context.stopping !== null) return ending;
       const there = views.pool(spec.id);
       if (there !== null) return exists(there, poolsFile);
@@ -77,7 +82,9 @@ export const createCommands = ({ node, views, store, poolsFile, changeSpec, hash
       if (judged.origin === 'file') return declaredInFile(judged, poolsFile);
       // First, so that a crash in between leaves an engine that is adopted and drained, not a pool that comes back.
       await store.declared.remove(id);
-      return give(id, { type: 'pool.remove', ...stamp() });
+      const given = give(id, { type: 'pool.remove', ...stamp() });
+      // A pool without an engine is gone already: what it was is the answer.
+      return given.ok ? given : { ok: true, status: judged, operationId: null };
     },
   };
 
@@ -104,6 +111,15 @@ const ending: Refusal = {
   code: 'operator',
   message: 'the daemon is shutting down and takes no orders; give it again once it has been started',
   retryAfterMs: endingRetryMs,
+  details: {},
+};
+
+const booting: Refusal = {
+  ok: false,
+  problem: 'unavailable',
+  code: 'operator',
+  message: 'the daemon has just begun and does not know its pools yet; give it again in a moment',
+  retryAfterMs: bootingRetryMs,
   details: {},
 };
 
