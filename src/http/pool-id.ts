@@ -19,8 +19,20 @@ export const poolIdOf = (text: string): string => {
 export const statusOfPool = (node: NodePort, text: string): PoolStatus => {
   const status = node.pool(text);
   if (status !== null) return status;
-  throw unknownPool(poolIdOf(text));
+  const id = poolIdOf(text);
+  refuseWhileBooting(node);
+  throw unknownPool(id);
 };
+
+/** A pool that is not known yet is not one that is not there. */
+export const refuseWhileBooting = (node: NodePort): void => {
+  if (node.node().lifecycle !== 'booting') return;
+  throw new Problem('POOL_UNAVAILABLE', 'the daemon has just begun and does not know its pools yet; ask again in a moment', {
+    retryAfterMs: bootingRetryMs,
+  });
+};
+
+const bootingRetryMs = 1_000;
 
 export const unknownPool = (id: string): Problem =>
   new Problem('POOL_NOT_FOUND', `there is no pool ${id} on this node; GET /v2/pools lists those there are`);

@@ -4,7 +4,7 @@ import { answer } from '../answers.ts';
 import { jsonBody, optionalJsonBody } from '../body.ts';
 import type { AppEnv } from '../env.ts';
 import { invalidSpec } from '../invalid-params.ts';
-import { poolIdOf, statusOfPool } from '../pool-id.ts';
+import { poolIdOf, refuseWhileBooting, statusOfPool } from '../pool-id.ts';
 import type { NodePort, ParsePoolSpec } from '../ports.ts';
 import { accepted } from '../refusals.ts';
 import { declarationBody, ignoredBody } from '../schemas/requests.ts';
@@ -17,6 +17,7 @@ export interface PoolRoutesOptions {
 export const poolRoutes = ({ node, parsePoolSpec }: PoolRoutesOptions) =>
   new Hono<AppEnv>()
     .get('/v2/pools', (c) => {
+      refuseWhileBooting(node);
       const pools = node.pools();
       return answer(c.env, { node_id: node.node().node_id, pools, count: pools.length });
     })
