@@ -253,6 +253,8 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const following = followConfig({
     file: environment.poolsFile.file,
     load: () => loadPools(environment.poolsFile),
+    known: config.pools.map(hashSpec),
+    raised: booted.promise,
     hashOf: hashSpec,
     node,
     warn: (line) => log.warn(line),

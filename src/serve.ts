@@ -89,6 +89,7 @@ const live = async (daemon: Daemon, config: Config, notifier: Notifier, log: Log
 
 const reload = async (daemon: Daemon, notifier: Notifier, log: Logger): Promise<void> => {
   try {
+    await daemon.booted;
     await notifier.reloading();
     const mistakes = daemon.reload();
     for (const mistake of mistakes) log.error(mistake);

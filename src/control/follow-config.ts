@@ -1,7 +1,8 @@
 /**
  * Follows the pools file: reads it again when it has changed and been quiet for a moment, or when told to, and tells the node.
  *
- * A file that is not valid is told as such and changes nothing. Never two readings at once.
+ * A file that is not valid is told as such and changes nothing. Never two readings at once. What changed between the first
+ * reading of the file and the watching of it is found when the watching begins.
  */
 import { watch } from 'chokidar';
 import { stamp } from '../clock.ts';
@@ -12,6 +13,10 @@ import type { NodeRef } from './live-views.ts';
 export interface FollowConfigOptions {
   readonly file: string;
   readonly load: () => PoolsResult;
+  /** Hashes of what the node was started with. */
+  readonly known: readonly string[];
+  /** The node has raised them; until then it is told of no change. */
+  readonly raised: Promise<void>;
   readonly hashOf: (spec: PoolSpec) => string;
   readonly node: NodeRef;
   readonly warn: (line: string) => void;
@@ -26,8 +31,9 @@ export interface FollowingConfig {
 /** An editor's several writes are one change. */
 const quietMs = 250;
 
-export const followConfig = ({ file, load, hashOf, node, warn }: FollowConfigOptions): FollowingConfig => {
+export const followConfig = ({ file, load, known, raised, hashOf, node, warn }: FollowConfigOptions): FollowingConfig => {
   let timer: NodeJS.Timeout | undefined;
+  let closed = false;
 
   const reload = (): readonly string[] => {
     clearTimeout(timer);
@@ -41,15 +47,23 @@ export const followConfig = ({ file, load, hashOf, node, warn }: FollowConfigOpt
     return [];
   };
 
+  const catchUp = (): void => {
+    const loaded = load();
+    if (!loaded.ok || loaded.pools.map(hashOf).join() !== known.join()) reload();
+  };
+
   const watcher = watch(file, { ignoreInitial: true, persistent: false });
+  const onceRaised = (act: () => void): void => void raised.then(() => closed || act());
+  watcher.on('ready', () => onceRaised(catchUp));
   watcher.on('all', () => {
     clearTimeout(timer);
-    timer = setTimeout(reload, quietMs);
+    timer = setTimeout(() => onceRaised(reload), quietMs);
   });
   watcher.on('error', (thrown) => warn(`the pools file ${file} is not watched any more: ${String(thrown)}; send SIGHUP after a change`));
   return {
     reload,
     close: async () => {
+      closed = true;
       clearTimeout(timer);
       await watcher.close();
     },
