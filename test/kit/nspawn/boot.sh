@@ -34,5 +34,6 @@ chmod 755 "$root/usr/bin/pool-managerd"
 chown -R root:root "$app" "$root/usr/bin/pool-managerd"
 systemd-sysusers --root="$root" pool-managerd.conf
 
-exec systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --console=pipe --machine="pool-managerd-$$" \
+exec systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --capability=CAP_SYS_RESOURCE \
+  --console=pipe --machine="pool-managerd-$$" \
   --directory="$root" --bind-ro="$project/node_modules:/usr/lib/pool-managerd/app/node_modules"

@@ -47,6 +47,9 @@ export const whyNoMachine = (): string | null => {
   return readFileSync('/proc/filesystems', 'utf8').includes('\toverlay') ? null : 'this kernel has no overlay file system';
 };
 
+/** As `su` does it, but without a session. */
+const become = 'exec setpriv --reuid="$0" --regid="$(id -g "$0")" --init-groups -- "$@"';
+
 const bootWithinMs = 60_000;
 const commandWithinMs = 60_000;
 
@@ -66,7 +69,7 @@ export const bootMachine = async (main: string): Promise<Machine> => {
   const enter = ['-t', String(leader), '-m', '-p', '-u', '-i', '-n', '-C', '-r', '-w'];
   const argvFor = (argv: readonly string[], user?: string): readonly string[] => [
     ...enter,
-    ...(user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--init-groups', '--']),
+    ...(user === undefined ? [] : ['sh', '-c', become, user]),
     ...argv,
   ];
 
