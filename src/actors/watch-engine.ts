@@ -4,15 +4,14 @@
  * Says it once, also for one that had ended before. Undo: stops watching; the engine is not touched.
  */
 import { fromCallback } from 'xstate';
-import { causeOf, isCause } from '../cause.ts';
+import { causeOf } from '../cause.ts';
 import { stamp } from '../clock.ts';
-import { adapterFor } from '../engines/index.ts';
 import type { EngineFact } from '../machines/events.ts';
 import type { poolActors } from '../machines/pool/actors.ts';
 import type { Cause, EngineExit, RunRecord } from '../machines/vocabulary.ts';
+import { type ReadKernelLog, readKernelLog } from '../os/kernel-log.ts';
 import type { Trees } from './launch/descendants.ts';
-import { whyNotBegun } from './launch/executable.ts';
-import { readLogTail } from './launch/log-tail.ts';
+import { endingOf } from './launch/ending.ts';
 import type { Launcher } from './launcher.ts';
 
 export interface WatchEngineDeps {
@@ -20,9 +19,9 @@ export interface WatchEngineDeps {
   readonly trees: Trees;
   /** The record of its descendants could not be stored; watching goes on. */
   readonly onTrouble: (run: RunRecord, cause: Cause) => void;
+  readonly readKernelLog?: ReadKernelLog;
 }
 
-const tailLines = 50;
 const shortestIntervalMs = 500;
 
 export const watchEngine = (deps: WatchEngineDeps): typeof poolActors.watchEngine =>
@@ -31,7 +30,7 @@ export const watchEngine = (deps: WatchEngineDeps): typeof poolActors.watchEngin
     const stopKeeping = keepDescendants(run, deps);
     const stopWatching = deps.launcher.watch(run, (exit) => {
       stopKeeping();
-      void exitedFact(run, exit).then((fact) => {
+      void exitedFact(run, exit, deps).then((fact) => {
         if (!stopped) sendBack(fact);
       });
     });
@@ -56,16 +55,9 @@ const keepDescendants = (run: RunRecord, { trees, onTrouble }: WatchEngineDeps):
   };
 };
 
-const exitedFact = async (run: RunRecord, exit: EngineExit): Promise<EngineFact> => {
-  const { at, mono } = stamp();
-  const tail = await readLogTail(run.logFile, tailLines);
-  return { type: 'engine.exited', exit, cause: causeOfExit(run, exit, tail), tail, at, mono };
-};
-
-const causeOfExit = (run: RunRecord, exit: EngineExit, tail: readonly string[]): Cause => {
-  const executable = run.spec.provisioning.mode === 'external' ? run.spec.provisioning.executable : null;
-  const notBegun = whyNotBegun(exit, tail, executable ?? run.engine);
-  if (notBegun !== null) return notBegun;
-  const adapter = adapterFor(run.engine);
-  return isCause(adapter) ? adapter : adapter.classifyExit(exit, tail);
+/** Stamped when it was seen, not when it was understood. */
+const exitedFact = async (run: RunRecord, exit: EngineExit, deps: WatchEngineDeps): Promise<EngineFact> => {
+  const seen = stamp();
+  const ending = await endingOf(run, exit, { pids: deps.trees.pidsOf(run), readKernelLog: deps.readKernelLog ?? readKernelLog });
+  return { type: 'engine.exited', exit, ...ending, ...seen };
 };

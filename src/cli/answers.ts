@@ -33,7 +33,15 @@ export const poolSchema = v.looseObject({
   progress: v.nullable(v.looseObject({ step: v.string(), done_bytes: known, total_bytes: known })),
   restarts: v.number(),
   incarnation: v.nullable(v.string()),
-  last_error: v.nullable(v.looseObject({ code: v.string(), message: v.string(), at: v.string() })),
+  last_error: v.nullable(
+    v.looseObject({
+      code: v.string(),
+      message: v.string(),
+      at: v.string(),
+      exit: v.nullable(v.looseObject({ code: v.nullable(v.number()), signal: v.nullable(v.string()) })),
+      tail: v.array(v.string()),
+    }),
+  ),
   last_probe_at: v.nullable(v.string()),
 });
 export type Pool = v.InferOutput<typeof poolSchema>;

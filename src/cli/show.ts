@@ -47,7 +47,17 @@ export const poolDetail = (pool: Pool, colour: boolean): string[] =>
     ['restarts', String(pool.restarts)],
     ['last probe', pool.last_probe_at && `${age(pool.last_probe_at)} ago`],
     ['last error', pool.last_error && `${pool.last_error.code}: ${pool.last_error.message} (${pool.last_error.at})`],
-  ]);
+  ]).concat(lastWords(pool.last_error));
+
+const mostWords = 10;
+
+/** What the engine wrote before it ended; all that is known of it is in `--json` and in `logs --previous`. */
+const lastWords = (error: Pool['last_error']): string[] => {
+  if (error === null || error.tail.length === 0) return [];
+  const shown = error.tail.slice(-mostWords);
+  const earlier = error.tail.length - shown.length;
+  return ['it last said:', ...(earlier === 0 ? [] : [`  … (${earlier} lines before)`]), ...shown.map((line) => `  ${printable(line)}`)];
+};
 
 const gpuColumns: readonly Column<Gpu>[] = [
   { head: 'GPU', cell: (gpu) => String(gpu.index) },

@@ -5,7 +5,8 @@
 import { homedir } from 'node:os';
 import type { Cause, CustomEngine, Load, PoolSpec } from '../machines/vocabulary.ts';
 import type { Answer, Ask, EngineAdapter, LaunchInput, LaunchPlan } from './adapter.ts';
-import { classify, commonRows, cudaRows } from './exit-reasons.ts';
+import { classify } from './exit-reasons.ts';
+import { cudaRows, hostRows } from './exits/shared.ts';
 import { sumSeries } from './prometheus.ts';
 
 export const custom: EngineAdapter = {
@@ -21,11 +22,9 @@ export const custom: EngineAdapter = {
     read: readToken,
   },
   residency: () => ({ verdict: 'unproven', evidence: [] }),
-  classifyExit: (exit, tail) => classify([...cudaRows, ...commonRows, portTaken], exit, tail),
+  classifyExit: (exit, tail) => classify([...cudaRows, ...hostRows], exit, tail),
   stopSignal: 'SIGTERM',
 };
-
-const portTaken = { pattern: /Address already in use|EADDRINUSE/i, code: 'port_conflict', advice: 'its port was taken' } as const;
 
 const get = (path: string): Ask => ({ method: 'GET', path });
 

@@ -1,7 +1,8 @@
 /**
- * Why an engine ended, from its exit and last lines: the rows that engines on CUDA share, and the way to read a table. Pure.
+ * Why an engine ended, from its exit and last lines: the way to read a table of wordings. Pure.
  *
- * First matching row wins, most telling first: an engine out of memory also fails to load its model.
+ * First matching row wins, most telling first: an engine out of memory also fails to load its model. The rows that engines
+ * share are in `exits/`, each engine's own beside them.
  */
 import type { ReasonCode } from '../machines/reasons.ts';
 import type { Cause, EngineExit } from '../machines/vocabulary.ts';
@@ -13,48 +14,28 @@ export interface ExitRow {
   readonly advice: string;
 }
 
-export const cudaRows: readonly ExitRow[] = [
-  {
-    pattern:
-      /cudaMalloc failed: out of memory|CUDA error: out of memory|CUDA out of memory|CUBLAS_STATUS_ALLOC_FAILED|unable to allocate CUDA\d* buffer|failed to allocate CUDA\d* buffer/i,
-    code: 'cuda_oom',
-    advice: 'it did not fit in VRAM; use a smaller `ctx`, fewer `slots` or a smaller model',
-  },
-  {
-    pattern: /driver version is insufficient|CUDA driver is a stub/i,
-    code: 'driver_mismatch',
-    advice: 'the driver is too old for this build of the engine',
-  },
-  { pattern: /no CUDA-capable device/i, code: 'gpu_missing', advice: 'the engine sees no GPU' },
-  { pattern: /failed to initialize CUDA/i, code: 'driver_error', advice: 'CUDA did not start' },
-  { pattern: /CUDA error|ggml_cuda_error|CUBLAS_STATUS_|NCCL error/i, code: 'cuda_error', advice: 'a CUDA call failed' },
-];
+export interface Told {
+  readonly row: ExitRow;
+  readonly line: string;
+  /** Where in the line. */
+  readonly at: number;
+}
 
-export const commonRows: readonly ExitRow[] = [
-  {
-    pattern: /error while loading shared libraries|cannot open shared object file|undefined symbol:|version `GLIBC/,
-    code: 'engine_incompatible',
-    advice: 'the executable lacks a library on this machine; provision another build',
-  },
-  {
-    pattern: /std::bad_alloc|Cannot allocate memory|failed to allocate CPU\S* buffer|MemoryError/,
-    code: 'insufficient_host_memory',
-    advice: 'host memory did not suffice',
-  },
-];
+/** What was said longer ago did not end it. */
+const mostLines = 50;
 
-/** The Cause of an end. Unknown ends are `engine_exited` with the last line. */
+/** The Cause of an end. `tail` may be long: of backtraces, which can be, nothing is read. Unknown ends are `engine_exited` with the last line. */
 export const classify = (rows: readonly ExitRow[], exit: EngineExit, tail: readonly string[]): Cause => {
   const how = describe(exit);
   const details = { code: exit.code, signal: exit.signal };
   if (exit.code === 0) return { code: 'engine_completed', message: 'the engine ended by itself with exit code 0', details };
-  for (const row of rows) {
-    // The first such line: causes are printed before what follows from them.
-    const line = tail.find((candidate) => row.pattern.test(candidate));
-    if (line !== undefined) return { code: row.code, message: `${row.advice} (${how}: ${shorten(line)})`, details };
-  }
-  const last = tail.findLast((line) => line.trim() !== '');
-  const hint = killed(exit) ? '; if nobody here did that, look for the OOM killer in the kernel log' : '';
+  const words = withoutBacktrace(tail).slice(-mostLines);
+  const told = toldBy(rows, words);
+  if (told !== null) return { code: told.row.code, message: `${told.row.advice} (${how}: ${shorten(told.line, told.at)})`, details };
+  if (isSignal(exit, 'SIGILL', 4))
+    return { code: 'engine_incompatible', message: `this build uses instructions that the processor does not have (${how})`, details };
+  const last = words.findLast((line) => line.trim() !== '');
+  const hint = isKilled(exit) ? '; if nobody here did that, look for the OOM killer in the kernel log' : '';
   return {
     code: 'engine_exited',
     message: `the engine ended: ${how}${hint}${last === undefined ? '' : `; it last said: ${shorten(last)}`}`,
@@ -62,12 +43,35 @@ export const classify = (rows: readonly ExitRow[], exit: EngineExit, tail: reado
   };
 };
 
+/** The row that a tail speaks of, and its first such line: causes are printed before what follows from them. */
+export const toldBy = (rows: readonly ExitRow[], tail: readonly string[]): Told | null => {
+  for (const row of rows) {
+    const line = tail.find((candidate) => row.pattern.test(candidate));
+    if (line !== undefined) return { row, line, at: line.search(row.pattern) };
+  }
+  return null;
+};
+
+/** Frames and what debuggers say around them: one line per thread, and machines have many. */
+const withoutBacktrace = (lines: readonly string[]): readonly string[] => lines.filter((line) => !backtrace.test(line));
+
+const backtrace =
+  /^(?:\[New LWP \d+\]|\[Thread debugging |\[Inferior \d+ |Using host libthread_db|No symbol |\d+\t\.\.\/sysdeps\/|(?:frame )?#\d+:? )/;
+
+/** By SIGKILL, whoever sent it. */
+export const isKilled = (exit: EngineExit): boolean => isSignal(exit, 'SIGKILL', 9);
+
 /** A shell in between reports a signal as 128 + its number. */
-const killed = ({ code, signal }: EngineExit): boolean => signal === 'SIGKILL' || code === 137;
+const isSignal = ({ code, signal }: EngineExit, name: string, number: number): boolean => signal === name || code === 128 + number;
 
 const describe = ({ code, signal }: EngineExit): string => {
   if (signal !== null) return `killed by ${signal}`;
   return code === null ? 'its exit code is not known, since it was not our child' : `exit code ${code}`;
 };
 
-const shorten = (line: string): string => line.trim().slice(0, 200);
+const longest = 200;
+/** A line that is too long begins a little before what matters in it. */
+const shorten = (line: string, at = 0): string => {
+  const start = line.length <= longest ? 0 : Math.max(0, at - 40);
+  return line.slice(start).trim().slice(0, longest);
+};

@@ -15,6 +15,16 @@ export interface ReasonView {
   readonly next_retry_at: string | null;
 }
 
+export interface ErrorView {
+  readonly code: ReasonCode;
+  readonly message: string;
+  readonly at: string;
+  /** How the engine ended, if its end was the error. A process that was not the daemon's child has neither code nor signal. */
+  readonly exit: { readonly code: number | null; readonly signal: string | null } | null;
+  /** The last lines of its output. */
+  readonly tail: readonly string[];
+}
+
 export interface PoolStatus {
   readonly pool_id: string;
   readonly node_id: string;
@@ -51,7 +61,7 @@ export interface PoolStatus {
   readonly progress: { readonly step: string; readonly done_bytes: number | null; readonly total_bytes: number | null } | null;
   readonly restarts: number;
   readonly incarnation: string | null;
-  readonly last_error: { readonly code: ReasonCode; readonly message: string; readonly at: string } | null;
+  readonly last_error: ErrorView | null;
   readonly last_probe_at: string | null;
 }
 

@@ -43,7 +43,15 @@ export const poolStatusEntries = {
   progress: maybe(v.strictObject({ step: text, done_bytes: maybe(count), total_bytes: maybe(count) })),
   restarts: count,
   incarnation: maybe(text),
-  last_error: maybe(v.strictObject({ code: reasonCode, message: text, at: time })),
+  last_error: maybe(
+    v.strictObject({
+      code: reasonCode,
+      message: text,
+      at: time,
+      exit: maybe(v.strictObject({ code: maybe(v.pipe(v.number(), v.integer())), signal: maybe(text) })),
+      tail: v.array(text),
+    }),
+  ),
   last_probe_at: maybe(time),
 };
 

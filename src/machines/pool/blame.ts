@@ -3,7 +3,7 @@ import { noteFailure } from '../policies/restart.ts';
 import { reasonRow } from '../reasons.ts';
 import type { Cause } from '../vocabulary.ts';
 import type { Blame, PoolContext } from './context.ts';
-import { stampOf } from './failure.ts';
+import { endingOf, stampOf } from './failure.ts';
 
 type Changes = Partial<PoolContext>;
 
@@ -59,6 +59,9 @@ export const backedOff = (context: PoolContext, event: unknown): Changes => {
   };
 };
 
-const blameOf = (event: unknown, cause: Cause): Blame => ({ ...cause, at: stampOf(event)?.at ?? null });
+const blameOf = (event: unknown, cause: Cause): Blame => {
+  const ending = endingOf(event);
+  return { ...cause, at: stampOf(event)?.at ?? null, ...(ending !== null && { ending }) };
+};
 
 const isOrdered = ({ wanted, removing, shuttingDown }: PoolContext): boolean => wanted === 'down' || removing || shuttingDown;

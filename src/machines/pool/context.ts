@@ -7,6 +7,7 @@ import { freshRestart } from '../policies/restart.ts';
 import type {
   Cause,
   DrainWhy,
+  EngineExit,
   EnginePresent,
   GpuRef,
   Handoff,
@@ -46,8 +47,14 @@ export interface Declared {
   readonly specHash: string;
 }
 
-/** A cause and when it came; null where a timer brought it. */
-export type Blame = Cause & { readonly at: number | null };
+/** A cause and when it came; null where a timer brought it. `ending`: of the engine, where its end brought it. */
+export type Blame = Cause & { readonly at: number | null; readonly ending?: Ending };
+
+export interface Ending {
+  readonly exit: EngineExit;
+  /** Last lines of its output. */
+  readonly tail: readonly string[];
+}
 
 export interface Drain {
   readonly why: DrainWhy;

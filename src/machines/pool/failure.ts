@@ -1,7 +1,9 @@
 /** Reads the plain facts out of xstate's own events: when, and why. Pure; never throws. */
+import type { EngineFact } from '../events.ts';
 import type { ReasonCode } from '../reasons.ts';
 import { reasonCodes } from '../reasons.ts';
 import type { Cause, Stamp } from '../vocabulary.ts';
+import type { Ending } from './context.ts';
 
 /** The stamp an event carries itself, in its output or in its error; null for timers. */
 export const stampOf = (event: unknown): Stamp | null => own(event) ?? own(field(event, 'output')) ?? own(field(event, 'error'));
@@ -13,6 +15,13 @@ export const causeOfError = (error: unknown, fallback: ReasonCode): Cause => {
   const message = field(cause, 'message');
   if (typeof message === 'string' && isReasonCode(code)) return cause as Cause;
   return { code: fallback, message: `unexpected failure: ${textOf(error)}` };
+};
+
+/** How the engine ended, where that is what the event tells. */
+export const endingOf = (event: unknown): Ending | null => {
+  if (field(event, 'type') !== 'engine.exited') return null;
+  const { exit, tail } = event as EngineFact & { readonly type: 'engine.exited' };
+  return { exit, tail };
 };
 
 /** Not every object can be made a string. */

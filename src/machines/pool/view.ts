@@ -59,18 +59,14 @@ export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): Pool
     slots_free: state === 'ready' ? slots.free : null,
     active_leases: context.load.inFlight,
     vram_total_bytes: sum(facts.map((fact) => fact?.totalBytes ?? null)),
-    vram_used_bytes: context.samples.vramUsedBytes,
+    vram_used_bytes: live || state === 'ready' ? context.samples.vramUsedBytes : null,
     vram_free_bytes: sum(facts.map((fact) => fact?.freeBytes ?? null)),
     residency: context.proof?.residency ?? 'unproven',
     models_available: context.proof?.modelsAvailable ?? [],
     progress: progressView(context, state),
     restarts: context.restart.count,
     incarnation: context.run?.incarnation ?? null,
-    last_error: context.lastError && {
-      code: context.lastError.code,
-      message: context.lastError.message,
-      at: rfc3339(context.lastError.at ?? around.since),
-    },
+    last_error: errorView(context, around),
     last_probe_at: rfc3339OrNull(context.samples.at),
   };
 };
@@ -88,6 +84,15 @@ const reasonView = ({ reason, restart, retry }: PoolContext): PoolStatus['reason
     retryable: reasonRow(reason.code).retried,
     attempt: restart.attempt,
     next_retry_at: rfc3339OrNull(retry?.at),
+  };
+
+const errorView = ({ lastError }: PoolContext, { since }: PoolSurroundings): PoolStatus['last_error'] =>
+  lastError && {
+    code: lastError.code,
+    message: lastError.message,
+    at: rfc3339(lastError.at ?? since),
+    exit: lastError.ending?.exit ?? null,
+    tail: lastError.ending?.tail ?? [],
   };
 
 const progressView = ({ samples: { progress } }: PoolContext, state: PoolState): PoolStatus['progress'] =>

@@ -1,0 +1,64 @@
+/**
+ * Why an engine ended and what it said last, from its exit, its output and, where these do not tell, the kernel's log. Never
+ * throws, and takes a second at most: an end is told also when nobody knows why.
+ */
+import { isCause } from '../../cause.ts';
+import { isKilled } from '../../engines/exit-reasons.ts';
+import { adapterFor } from '../../engines/index.ts';
+import { lastLines } from '../../logs/tail.ts';
+import type { Cause, EngineExit, RunRecord } from '../../machines/vocabulary.ts';
+import type { ReadKernelLog } from '../../os/kernel-log.ts';
+import { whyNotBegun } from './executable.ts';
+import { whyOomKilled } from './oom-killed.ts';
+
+export interface Ending {
+  readonly cause: Cause;
+  /** Secrets out. At most 50 lines and 8 KiB. */
+  readonly tail: readonly string[];
+}
+
+export interface EndingDeps {
+  /** All that are or were of its tree. */
+  readonly pids: readonly number[];
+  readonly readKernelLog: ReadKernelLog;
+}
+
+/** Room for a backtrace behind the words that matter. */
+const linesRead = 1_000;
+const linesTold = 50;
+const bytesTold = 8 * 1024;
+const longestLine = 2_000;
+
+export const endingOf = async (run: RunRecord, exit: EngineExit, { pids, readKernelLog }: EndingDeps): Promise<Ending> => {
+  const lines = await linesOf(run);
+  const cause = causeFromOutput(run, exit, lines);
+  const unexplained = exit.code !== 0 && (isKilled(exit) || cause.code === 'engine_exited');
+  const oom = unexplained ? await whyOomKilled(run, pids, readKernelLog) : null;
+  const details = { code: exit.code, signal: exit.signal };
+  return { cause: oom === null ? cause : { ...oom, details: { ...details, ...oom.details } }, tail: lastWords(lines) };
+};
+
+/** A log that is gone or cannot be read has none: how an engine ended is told without it. */
+const linesOf = async (run: RunRecord): Promise<readonly string[]> => {
+  const lines = await lastLines(run.logFile, linesRead).catch(() => []);
+  return lines.filter((line) => line.trim() !== '').map((line) => line.slice(0, longestLine));
+};
+
+const causeFromOutput = (run: RunRecord, exit: EngineExit, lines: readonly string[]): Cause => {
+  const executable = run.spec.provisioning.mode === 'external' ? run.spec.provisioning.executable : null;
+  const notBegun = whyNotBegun(exit, lines, executable ?? run.engine);
+  if (notBegun !== null) return notBegun;
+  const adapter = adapterFor(run.engine);
+  return isCause(adapter) ? adapter : adapter.classifyExit(exit, lines);
+};
+
+const lastWords = (lines: readonly string[]): readonly string[] => {
+  let left = bytesTold;
+  const kept: string[] = [];
+  for (const line of lines.slice(-linesTold).reverse()) {
+    left -= Buffer.byteLength(line) + 1;
+    if (left < 0) break;
+    kept.unshift(line);
+  }
+  return kept;
+};
