@@ -1,6 +1,9 @@
 /**
- * Whose process a record of an earlier daemon names: by boot, pid and start time, and by who listens on its port, if anybody
- * does. Its port is taken over. Sends no signal and changes nothing on disk.
+ * Whose process a record of an earlier daemon names: by boot, pid and start time. Its port is taken over. Sends no signal and
+ * changes nothing on disk.
+ *
+ * Who listens on that port is for the proofs that follow: a thief there makes our engine useless, not somebody else's, and one
+ * that was let go of would live on, holding its memory.
  */
 import { fromPromise } from 'xstate';
 import { causeOf } from '../cause.ts';
@@ -9,11 +12,9 @@ import type { Failure, poolActors } from '../machines/pool/actors.ts';
 import type { Cause, RunRecord, Stamp } from '../machines/vocabulary.ts';
 import type { Ports } from './launch/ports.ts';
 import type { Launcher } from './launcher.ts';
-import type { ListenerOwner } from './probe/probe-once.ts';
 
 export interface AdoptEngineDeps {
   readonly launcher: Launcher;
-  readonly listenerOwner: ListenerOwner;
   readonly ports: Ports;
 }
 
@@ -32,18 +33,13 @@ export const adoptEngine = (deps: AdoptEngineDeps): typeof poolActors.adoptEngin
     }
   });
 
-const judge = async (run: RunRecord, { launcher, listenerOwner }: AdoptEngineDeps): Promise<Verdict> => {
+const judge = async (run: RunRecord, { launcher }: AdoptEngineDeps): Promise<Verdict> => {
   const verdict = await launcher.identify(run);
-  if (verdict === 'stranger') return { verdict, cause: mismatch(run, `found that pid ${run.pid} is another process`) };
-  if (verdict === 'gone') return { verdict, cause: null };
-  // Nobody listening is an engine that loads; a listener that cannot be told is judged by the proofs that follow.
-  if ((await listenerOwner(run)) === 'foreign')
-    return { verdict: 'stranger', cause: mismatch(run, `found another process listening on port ${run.port}`) };
-  return { verdict, cause: null };
+  return { verdict, cause: verdict === 'stranger' ? mismatch(run) : null };
 };
 
-const mismatch = (run: RunRecord, found: string): Cause => ({
+const mismatch = (run: RunRecord): Cause => ({
   code: 'identity_mismatch',
-  message: `expected the engine recorded for ${run.poolId} (pid ${run.pid}, started at tick ${run.startTime}, port ${run.port}), ${found}; it was left alone`,
+  message: `expected the engine recorded for ${run.poolId} (pid ${run.pid}, started at tick ${run.startTime}, port ${run.port}), found that pid ${run.pid} is another process; it was left alone`,
   details: { pid: run.pid, startTime: run.startTime, port: run.port },
 });

@@ -58,7 +58,7 @@ const depsOf = (house: EngineHouse) => {
     owner,
     runtimeDir,
     spawn: spawnEngine({ ...house, runs: house.state.runs, bootId: bootId(), simulated: true, advertiseHost: '192.0.2.7' }),
-    adopt: adoptEngine({ ...house, listenerOwner: owner }),
+    adopt: adoptEngine(house),
     stop: stopEngine({ ...house, runs: house.state.runs, runtimeDir, killWaitMs: 3_000 }),
     drop: dropRecord({ ...house, runs: house.state.runs }),
     watch: watchEngine({
@@ -236,27 +236,22 @@ describe('adopting', () => {
     expect(await done(adopt, { run })).toMatchObject({ verdict: 'gone', cause: null });
   });
 
-  it('a thief on its port makes it a stranger, which is dropped without a signal', async () => {
+  it('a thief on its port does not make it less ours: it is adopted, and the probes that follow tell the thief', async () => {
     const house = await engineHouse();
     const deps = depsOf(house);
     const { run } = await done(deps.spawn, inputOf('never-listens'));
     const thief = createServer((socket) => socket.destroy()).listen(run.port, '127.0.0.1');
     await once(thief, 'listening');
     onTestFinished(() => void thief.close());
-    expect(await done(deps.adopt, { run })).toMatchObject({
-      verdict: 'stranger',
-      cause: { code: 'identity_mismatch', message: expect.stringContaining(`port ${run.port}`) },
-    });
+    expect(await done(deps.adopt, { run })).toMatchObject({ verdict: 'ours', cause: null });
     const probe = await probeOnce(
       run,
       { listenerOwner: deps.owner, readApiKey: async () => null },
       { emptying: false, signal: new AbortController().signal },
     );
     expect(probe).toMatchObject({ kind: 'failed', outcome: 'foreign' });
-    await done(deps.drop, { run });
-    expect([leftIn(house, 'runs'), leftIn(house, 'trees'), leftIn(house, 'exits')]).toEqual([[], [], []]);
-    expect(isAlive(run)).toBe(true);
-    process.kill(run.pid, 'SIGKILL');
+    await done(deps.stop, { run });
+    expect([isAlive(run), thief.listening]).toEqual([false, true]);
   });
 
   it('a foreign process with the recorded pid is a stranger and lives on', async () => {
@@ -265,9 +260,13 @@ describe('adopting', () => {
     const child = spawn('sleep', ['1000'], { stdio: 'ignore', detached: true });
     onTestFinished(() => void child.kill('SIGKILL'));
     const { run } = await done(deps.spawn, inputOf('exits', ['0', '']));
-    const forged = { ...run, pid: child.pid ?? 0, startTime: 1, exitFifo: null };
-    expect(await done(deps.adopt, { run: forged })).toMatchObject({ verdict: 'stranger', cause: { code: 'identity_mismatch' } });
+    const forged = { ...run, pid: child.pid ?? 0, startTime: 1 };
+    expect(await done(deps.adopt, { run: forged })).toMatchObject({
+      verdict: 'stranger',
+      cause: { code: 'identity_mismatch', message: expect.stringContaining(`port ${run.port}`) },
+    });
     await done(deps.drop, { run: forged });
+    expect([leftIn(house, 'runs'), leftIn(house, 'trees'), leftIn(house, 'exits')]).toEqual([[], [], []]);
     expect(readProcStat(child.pid ?? 0)?.state).not.toBe('Z');
   });
 });
