@@ -1,0 +1,8 @@
+/** The rows, in the order of the table. */
+import type { Row } from '../kit/row.ts';
+import { handoff } from './handoff.ts';
+import { kill } from './kill.ts';
+import { preload } from './preload.ts';
+import { statusRoutes } from './status-routes.ts';
+
+export const rows: readonly Row[] = [handoff, kill, preload, statusRoutes];
