@@ -9,6 +9,9 @@ import { at, causeAt } from './look.ts';
 import type { MachineState, Observation } from './observe.ts';
 import { sanitise } from './sanitise.ts';
 
+/** Of what a journal's lines look like. Said at every opening; a reader refuses what is newer than itself. */
+export const journalForm = 1;
+
 /** Longer events are left out of their line, which then cannot be folded. */
 const maxEventCharacters = 8 * 1024 * 1024;
 
@@ -63,12 +66,15 @@ export const transitionRecord = (seq: number, seen: Observation): TransitionReco
   outcome: outcomeOf(seen),
 });
 
-/** A reload that has come to its end with this event: `reloaded` or `rolled_back`. */
-export const outcomeOf = ({ before, snapshot, failed }: Observation): string | null => {
+/** A reload that has come to its end with this event: `reloaded`, `rolled_back`, or `given_up` where nothing became ready. */
+export const outcomeOf = ({ before, snapshot, failed, to }: Observation): string | null => {
   if (failed) return 'crashed';
   const reload = at(before?.context, 'reload');
   if (typeof reload !== 'object' || reload === null || at(snapshot.context, 'reload') !== null) return null;
-  return at(reload, 'gaveUp') === null ? 'reloaded' : 'rolled_back';
+  if (!to.startsWith('ready')) return 'given_up';
+  // Resumed while the old engine emptied: the new spec still waited.
+  const isResumed = (at(before?.context, 'nextSpec') ?? null) !== null;
+  return at(reload, 'gaveUp') === null && !isResumed ? 'reloaded' : 'rolled_back';
 };
 
 /** Eight hex digits over the context without its samples and secrets. For comparing, not for security. */

@@ -73,7 +73,9 @@ const poolFields = ({ poolId, to, incarnation, snapshot: { context } }: Observat
 const poolLine = (seen: Observation): Line => {
   const outcome = outcomeOf(seen);
   if (outcome === 'reloaded') return { level: 'info', message: 'pool ready: the new spec runs' };
-  if (outcome === 'rolled_back') return { level: 'warn', message: 'pool ready: the new spec did not become ready, the old one runs again' };
+  if (outcome === 'rolled_back') return { level: 'warn', message: 'pool ready: the new spec was given up, the old one runs' };
+  if (outcome === 'given_up')
+    return { level: 'error', message: `pool gave up its reload: ${causeAt(seen.snapshot.context, 'reason')?.message ?? seen.to}` };
   if (!seen.changed) return { level: 'debug', message: `pool noted ${seen.event.type}` };
   const [state, child] = seen.to.split('.');
   const because = causeAt(seen.snapshot.context, 'reason');

@@ -14,8 +14,8 @@ import { poolMachine } from '../../src/machines/pool/machine.ts';
 import { poolView } from '../../src/machines/pool/view.ts';
 import { replay } from '../../src/machines/replay.ts';
 import type { Cause, PoolMemory, Stamp } from '../../src/machines/vocabulary.ts';
-import { contextDigest, eventLine } from '../../src/observe/journal-lines.ts';
-import { createInspector } from '../../src/observe/observe.ts';
+import { contextDigest, eventLine, outcomeOf } from '../../src/observe/journal-lines.ts';
+import { createInspector, type Observation } from '../../src/observe/observe.ts';
 import { parseLine } from '../../src/observe/read-lines.ts';
 import { broken } from './pool-invariants.ts';
 import { poolInput } from './pool-words.ts';
@@ -72,6 +72,7 @@ export const drivePool = (inspect: ((event: InspectionEvent) => void) | null, in
   const reports: PoolReport[] = [];
   const violations: string[] = [];
   const lines: string[] = [];
+  const outcomes: string[] = [];
   const path: string[] = [];
 
   const watch = (name: WatcherName, watched: unknown): Watcher => {
@@ -141,9 +142,12 @@ export const drivePool = (inspect: ((event: InspectionEvent) => void) | null, in
     on: { '*': { guard: ({ event }) => !event.type.startsWith('xstate.'), actions: 'keep' } },
   });
 
-  const journal = createInspector([{ name: 'lines', observe: (seen) => void (seen.sample || lines.push(eventLine(lines.length + 1, seen))) }], {
-    stamp: now,
-  });
+  const keepLine = (seen: Observation): void => {
+    if (!seen.sample) lines.push(eventLine(lines.length + 1, seen));
+    const outcome = outcomeOf(seen);
+    if (outcome !== null) outcomes.push(outcome);
+  };
+  const journal = createInspector([{ name: 'lines', observe: keepLine }], { stamp: now });
   const node = createActor(parent, {
     clock,
     inspect: (event) => {
@@ -179,6 +183,8 @@ export const drivePool = (inspect: ((event: InspectionEvent) => void) | null, in
     watchers,
     reports,
     violations,
+    /** Ends of reloads, as the journal tells them. */
+    outcomes,
     /** Every configuration it came to, in order. */
     path,
     snapshot,

@@ -31,7 +31,6 @@ export const poolMachine = pool.createMachine({
   },
   on: {
     'engine.sampled': { actions: { type: 'keepSample', params: ({ event }) => event } },
-    'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
     'handoff.appeared': { actions: { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'judge' }) } },
     'gpus.matched': { actions: { type: 'keepGpus', params: ({ event }) => event } },
     'memory.failed': { actions: { type: 'noteMemoryFailure', params: ({ event }) => event } },

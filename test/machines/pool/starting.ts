@@ -416,6 +416,20 @@ describe('while it is proven', () => {
 });
 
 describe('what the engine says of its slots', () => {
+  it('is heard from when it loads until it is ended', async () => {
+    const pool = drive();
+    await toSpawning(pool);
+    pool.send({ type: 'engine.loadChanged', load: load(2) });
+    expect(pool.view().active_leases, 'of an engine before').toBeNull();
+    await spawn(pool);
+    pool.send({ type: 'engine.loadChanged', load: load(1) });
+    expect(pool.view().active_leases).toBe(1);
+    answer(pool);
+    handOff(pool);
+    pool.send({ type: 'engine.loadChanged', load: load(2) });
+    expect(pool.view().active_leases).toBe(2);
+  });
+
   it('is never more free than there are', async () => {
     const pool = drive();
     await toReady(pool);

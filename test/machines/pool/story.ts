@@ -22,9 +22,14 @@ export const closeStories = (): void => {
   for (const pool of stories) {
     expect(pool.violations).toEqual([]);
     expect(pool.divergence()).toBeNull();
+    expect(pool.outcomes, 'ends of reloads, as journaled and as reported').toEqual(reported(pool));
     pool.stop();
   }
 };
+
+/** One that another reload takes the place of is told to the node only. */
+const reported = (pool: PoolDriver): readonly string[] =>
+  pool.reports.flatMap((report) => (report.type === 'reload.settled' && report.cause?.code !== 'superseded' ? [report.outcome] : []));
 
 export const outcomes = (pool: PoolDriver): readonly string[] =>
   pool.reports.flatMap((report) =>

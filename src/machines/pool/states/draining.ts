@@ -45,6 +45,7 @@ export const draining = pool.createStateConfig({
         },
       },
       on: {
+        'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
         // Entered anew, so that the deadline counts from the order. What drains for its health must not recover against one.
         'pool.drain': {
           guard: { type: 'drainGoesFirst', params: ({ event }) => event },

@@ -151,6 +151,7 @@ export const starting = pool.createStateConfig({
         },
       },
       on: {
+        'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
         'handoff.appeared': [
           {
             guard: { type: 'handoffIsOurs', params: ({ event }) => event },
@@ -218,6 +219,7 @@ export const starting = pool.createStateConfig({
         ],
       },
       on: {
+        'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
         'handoff.appeared': [
           {
             guard: { type: 'handoffEndsAttached', params: ({ event }) => event },
