@@ -129,12 +129,14 @@ describe('registering', () => {
       number: 3,
       outcome: { result: 'accepted', body: { success: true } },
     });
-    driver.send('node.register');
     await driver.open('heartbeat').answer(accepted());
     driver.send('node.register');
     driver.pass(100);
+    await driver.open('register').answer(accepted());
+    expect(driver.where()).toBe('registered.beating');
+    driver.send('node.register');
     await driver.open('register').answer(unreachable);
-    expect(driver.snapshot().context.lastCall).toMatchObject({ kind: 'register', number: 5, outcome: { result: 'unreachable' } });
+    expect(driver.snapshot().context.lastCall).toMatchObject({ kind: 'register', number: 6, outcome: { result: 'unreachable' } });
     driver.send('node.register');
     expect(driver.view().state).toBe('registering');
   });

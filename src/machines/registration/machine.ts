@@ -100,7 +100,8 @@ const beating = registration.createStateConfig({
     'readiness.changed': { actions: { type: 'owe', params: { what: 'heartbeat' } } },
     'node.heartbeat': { actions: { type: 'owe', params: { what: 'heartbeat' } } },
     'roster.changed': { actions: { type: 'owe', params: { what: 'register' } } },
-    'node.register': { actions: { type: 'owe', params: { what: 'register' } } },
+    // A person asks for an answer now: a heartbeat that fails would make it wait for the backoff.
+    'node.register': '#registration.registering',
   },
 });
 
