@@ -282,9 +282,13 @@ describe('what pools report', () => {
     node.clock.increment(60_000);
     expect(node.value()).toMatchObject({ restarts: 'calm' });
     for (let count = 0; count < 10; count += 1) backOff();
-    expect(node.value()).toMatchObject({ restarts: 'storming' });
+    expect(node.value()).toMatchObject({ lifecycle: 'serving', restarts: 'storming' });
+    expect(node.raised()).toEqual(['a']);
+    node.clock.increment(30_000);
     backOff();
-    node.clock.increment(60_000);
+    node.clock.increment(30_000);
+    expect(node.value()).toMatchObject({ restarts: 'storming' });
+    node.clock.increment(30_000);
     expect(node.value()).toMatchObject({ restarts: 'calm' });
   });
 });

@@ -94,6 +94,7 @@ const gpus = node.createStateConfig({
   },
 });
 
+/** What leads into a child enters it anew, so that its time begins again; entering the region anew would begin every region anew. */
 const restarts = node.createStateConfig({
   initial: 'calm',
   states: {
@@ -107,7 +108,6 @@ const restarts = node.createStateConfig({
       {
         guard: { type: 'becomesStorm', params: ({ event }) => event },
         target: '.storming',
-        reenter: true,
         actions: { type: 'noteRestart', params: ({ event }) => event },
       },
       {
