@@ -267,7 +267,11 @@ describe('an engine that will not die', () => {
     expect(pool.where()).toBe('draining.stuck.pausing');
     expect(pool.view().reason?.code).toBe('state_store_failed');
     await pool.pass(30_000);
-    expect(pool.where()).toBe('draining.stuck.waiting');
+    await pool.open('awaitTreeGone').fail(because('unkillable'));
+    await pool.pass(30_000);
+    await pool.open('awaitTreeGone').answer({});
+    await end(pool);
+    expect(pool.view().reason?.code, 'why it was to be ended, however often it was looked at').toBe('engine_exited');
   });
 });
 
