@@ -124,7 +124,7 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
   await writeFile(model, 'a model');
   const children: Child[] = [];
 
-  const ownEnv = {
+  const ownEnv: Readonly<Record<string, string>> = {
     PATH: process.env['PATH'] ?? '',
     HOME: dir,
     NODE_COMPILE_CACHE: compiled,
@@ -159,7 +159,7 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
           until('the daemon to listen', () => recordsOf(child.output()).find(({ msg }) => msg === 'listening'), 15_000),
           child.ended.then(({ code, stderr }) => Promise.reject(new Error(`the daemon ended with ${code}: ${stderr}`))),
         ]);
-        const daemon = daemonOf(child, String(listening['url']));
+        const daemon = daemonOf(child, String(listening['url']), { ...ownEnv, ...more }['LLORCH_API_TOKEN'] ?? null);
         await until('the daemon to know its pools', async () => (await daemon.node()).lifecycle !== 'booting');
         return daemon;
       },
@@ -214,8 +214,8 @@ const launchDaemon = (dir: string, index: number, env: Readonly<Record<string, s
 
 const said = ({ process: { pid }, output, errors }: Child): string => `--- daemon ${pid} said\n${output().slice(-20_000)}${errors()}`;
 
-const daemonOf = (child: Child, url: string): Daemon => ({
-  ...daemonApi(url),
+const daemonOf = (child: Child, url: string, token: string | null): Daemon => ({
+  ...daemonApi(url, token),
   pid: child.process.pid ?? 0,
   url,
   ended: child.ended,
