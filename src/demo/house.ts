@@ -70,7 +70,7 @@ const declared = ({ id, devices, slots, preload }: Furnished, executable: string
   preload,
   provisioning: { mode: 'external', executable },
   timeouts: { drain_ms: 10_000, stop_ms: 5_000, vram_release_ms: 5_000 },
-  health: { interval_ms: 250 },
+  health: { interval_ms: 250, timeout_ms: 5_000 },
 });
 
 /** Its path as seen from the pools file. */

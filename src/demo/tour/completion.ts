@@ -33,7 +33,7 @@ export const tokensFor = (ms: number, { tokens, ms: took }: Completed): number =
 
 const fewestTokens = 16;
 /** Fits in the context of a slot; the tiny model takes seconds for it. */
-const mostTokens = 1_200;
+const mostTokens = 1_000;
 
 /** A request that goes on; whether it has ended can be asked. */
 export const beginCompletion = (endpoint: string, tokens: number, signal: AbortSignal) => {
@@ -44,6 +44,17 @@ export const beginCompletion = (endpoint: string, tokens: number, signal: AbortS
   done.catch(() => undefined);
   return { done, isOver: () => over };
 };
+
+/** Whether a slot of the engine works, going by the engine itself. */
+export const isBusy = async (endpoint: string): Promise<boolean> => {
+  const response = await fetch(new URL('/slots', endpoint), { signal: AbortSignal.timeout(slotsWithinMs) });
+  const parsed = v.safeParse(slots, await readBounded(response, longestBytes));
+  if (!parsed.success) throw new TourFailure(`expected the slots of ${endpoint}, found something else (status ${response.status})`);
+  return parsed.output.some((slot) => slot.is_processing);
+};
+
+const slots = v.pipe(v.string(), v.parseJson(), v.array(v.object({ is_processing: v.boolean() })));
+const slotsWithinMs = 10_000;
 
 const ask = async (endpoint: string, tokens: number, signal: AbortSignal): Promise<string> => {
   const response = await fetch(new URL('/completion', endpoint), {

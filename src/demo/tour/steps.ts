@@ -5,15 +5,15 @@ import { nodeId } from '../daemon-process.ts';
 import { engineProcesses } from '../engines.ts';
 import { heartbeatText } from '../history.ts';
 import { mainPool } from '../house.ts';
-import { beginCompletion, type Completed, complete, tokensFor } from './completion.ts';
+import { beginCompletion, type Completed, complete, isBusy, tokensFor } from './completion.ts';
 import { endAndFold } from './ending.ts';
 import { soon } from './soon.ts';
 import { command, engineOf, seePool, type Tell, type Tour, tellHeartbeat } from './tour.ts';
 import { TourFailure } from './trail.ts';
 import type { Step } from './walk.ts';
 
-const asked = 48;
-const longRequestMs = 2_500;
+const asked = 24;
+const longRequestMs = 2_000;
 
 export const tourSteps = (tour: Tour): readonly Step[] => {
   let measured: Completed | null = null;
@@ -81,15 +81,18 @@ const recover = async (tour: Tour, tell: Tell): Promise<void> => {
 const drain = async (tour: Tour, measured: Completed | null, tell: Tell): Promise<void> => {
   const { stage, signal, limitMs } = tour;
   const tokens = measured === null ? asked : tokensFor(longRequestMs, measured);
-  const request = beginCompletion(await endpointOf(tour), tokens, signal);
-  const busy = await soon({ what: `a request in ${mainPool} that /v2/pools shows`, withinMs: limitMs, signal }, async () => {
-    const pool = await look(tour);
-    return (pool.active_leases ?? 0) > 0 ? pool : null;
-  });
-  tell(`a request for ${tokens} tokens is in the engine: ${busy.active_leases} in flight, ${busy.slots_free} of ${busy.slots_total} slots free`);
+  const endpoint = await endpointOf(tour);
+  const request = beginCompletion(endpoint, tokens, signal);
+  await soon({ what: 'the request in the engine', withinMs: limitMs, signal }, () => isBusy(endpoint));
+  tell(`a request for ${tokens} tokens is in the engine`);
   await command(tour, 'drain', { deadline_ms: limitMs }, tell);
   await seePool(tour, ['draining'], tell);
   if (request.isOver()) throw new TourFailure('expected the request to be in flight when the drain began, found that it had ended before');
+  const load = await soon({ what: `the request in ${mainPool} as the API shows it`, withinMs: limitMs, signal }, async () => {
+    const pool = await look(tour);
+    return (pool.active_leases ?? 0) > 0 || request.isOver() ? pool : null;
+  });
+  tell(`the API: ${load.state}, ${load.active_leases ?? 'unknown'} in flight`);
   const completed = await request.done;
   tell(`the request got all of its ${completed.tokens} tokens after ${Math.round(completed.ms)} ms`);
   await tellHeartbeat(tour, 'not ready', tell);
