@@ -2,7 +2,8 @@
  * Nothing that happens to the daemon is noticed by an engine, nor, at its address, by who asks it (rows 1 to 12): real systemd,
  * real llama-servers, each as its own user.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { availableParallelism, loadavg } from 'node:os';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type EngineFacts, type House, median, openHouse, poolsFile, whyNoHouse } from '../../kit/nspawn/house.ts';
 import { until } from '../../kit/until.ts';
 
@@ -21,6 +22,9 @@ describe.skipIf(whyNot !== null)('under systemd, with engines at work', () => {
     engines = await house.engines();
     asking = house.ask('/v2/pools');
     expect(engines.every(({ pid, invocationId }) => pid > 1 && /^[0-9a-f]{32}$/.test(invocationId))).toBe(true);
+  });
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') console.log((await house.run(['journalctl', '--no-pager', '-o', 'short-monotonic', '-n', '60'])).stdout);
   });
   afterAll(async () => {
     await house?.destroy();
@@ -45,8 +49,8 @@ describe.skipIf(whyNot !== null)('under systemd, with engines at work', () => {
     await expectNoRestarts();
   });
 
-  it(`keeps engines through ${rounds} kills, and is ready again within a second at the median (row 2)`, async () => {
-    const took: number[] = [];
+  const took: number[] = [];
+  it(`keeps engines through ${rounds} kills (row 2)`, async () => {
     for (let round = 0; round < rounds; round += 1) {
       await forgiveStarts();
       const pid = await house.daemonPid();
@@ -56,7 +60,13 @@ describe.skipIf(whyNot !== null)('under systemd, with engines at work', () => {
       await expectSameEngines();
     }
     await expectNoRestarts();
-    console.log(`SIGKILL to READY: median ${Math.round(median(took))} ms, worst ${Math.round(Math.max(...took))} ms, ${rounds} rounds`);
+  });
+
+  it('is ready again within a second of a kill, at the median (row 2)', (context) => {
+    const figure = `SIGKILL to READY: median ${Math.round(median(took))} ms, worst ${Math.round(Math.max(...took))} ms, ${took.length} rounds`;
+    console.log(figure);
+    const [load = 0] = loadavg();
+    if (load > 2 * availableParallelism()) context.skip(`${figure}; not judged at a load of ${load.toFixed(1)} on ${availableParallelism()} cores`);
     expect(median(took)).toBeLessThan(1000);
   });
 
@@ -90,16 +100,18 @@ describe.skipIf(whyNot !== null)('under systemd, with engines at work', () => {
     await expectNoRestarts();
   });
 
-  it('reloads its pools file, and returns from that when it is applied (row 10)', async () => {
+  it('reloads its pools file, and returns from that when it is applied or refused (row 10)', async () => {
+    await house.ready();
     const pid = await house.daemonPid();
     await house.write('/etc/pool-managerd/pools.yaml', poolsFile().replace('"version":1', '"version":1,"nonsense":true'));
-    await house.ok(['systemctl', 'reload', 'pool-managerd']);
-    expect(await house.show('pool-managerd', 'StatusText')).toMatch(/not valid/);
+    expect((await house.run(['systemctl', 'reload', 'pool-managerd'])).code).not.toBe(0);
+    expect(await house.ok(['journalctl', '-o', 'cat', '-n', '20', '-u', 'pool-managerd'])).toMatch(/nonsense/);
+    expect(await house.show('pool-managerd', 'ActiveState')).toBe('active');
     await house.write('/etc/pool-managerd/pools.yaml', poolsFile());
     await house.ok(['systemctl', 'reload', 'pool-managerd']);
-    expect(await house.show('pool-managerd', 'StatusText')).not.toMatch(/not valid/);
     expect(await house.daemonPid()).toBe(pid);
     await expectSameEngines();
+    await expectNoRestarts();
   });
 
   it('leaves engines alone when it is stopped, and starts again at the next request', async () => {

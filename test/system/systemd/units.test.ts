@@ -31,7 +31,7 @@ describe('the unit files', () => {
     expect(status).toBe(0);
   });
 
-  it.each(['engine-stop', 'engine-ended'])('%s is a script that a plain shell reads', (name) => {
+  it.each(['engine-stop', 'engine-ended', 'reload'])('%s is a script that a plain shell reads', (name) => {
     execFileSync('sh', ['-n', join(units, name)]);
   });
 });
