@@ -31,6 +31,7 @@ Examples:
   pool-managerd drain pool-0 --deadline 30s     stop it when its work is done, after 30 s at the latest
   pool-managerd logs pool-0 -f                  what its engine writes
   pool-managerd events -f --json                every transition, one JSON per line
+  pool-managerd explain events.jsonl 4711       why a pool did what it did then: guards, transitions, actions
 
 Exit codes:
   0   done
@@ -110,6 +111,12 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
     .command('replay <file>')
     .description('tells what a journal holds (<state>/journal/events.jsonl) and checks it against the charts (exit 1 where they part)')
     .action(async (file: string) => (await import('./local/replay.ts')).replayFile(context, file));
+  program
+    .command('explain <file> <seq>')
+    .description('what one event of a journal did: transitions taken, guards asked, actions ordered')
+    .action(async (file: string, seq: string) =>
+      (await import('./local/explain.ts')).explainEvent(context, file, wholeNumber('<seq>', seq, 999_999_999)),
+    );
   const config = program.command('config').description('the pools file, without a daemon');
   config
     .command('check <file>')

@@ -35,10 +35,9 @@ export const classify = (rows: readonly ExitRow[], exit: EngineExit, tail: reado
   if (isSignal(exit, 'SIGILL', 4))
     return { code: 'engine_incompatible', message: `this build uses instructions that the processor does not have (${how})`, details };
   const last = words.findLast((line) => line.trim() !== '');
-  const hint = isKilled(exit) ? '; if nobody here did that, look for the OOM killer in the kernel log' : '';
   return {
     code: 'engine_exited',
-    message: `the engine ended: ${how}${hint}${last === undefined ? '' : `; it last said: ${shorten(last)}`}`,
+    message: `the engine ended: ${how}${last === undefined ? '' : `; it last said: ${shorten(last)}`}`,
     details,
   };
 };

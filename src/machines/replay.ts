@@ -12,6 +12,8 @@ export interface ReplayOptions {
   readonly machines: Readonly<Record<string, AnyStateMachine>>;
   /** How the journal digested contexts; contexts are not compared without it. */
   readonly digest?: (context: unknown) => string;
+  /** Called before a line is folded, with where its actor is; null at the beginning of a life. */
+  readonly before?: (line: FoldedLine, machine: AnyStateMachine, snapshot: AnyMachineSnapshot | null) => void;
 }
 
 export interface StoryLine {
@@ -47,7 +49,7 @@ export interface Replay {
 }
 
 /** One line of the journal, as far as a fold needs it. */
-interface Line {
+export interface FoldedLine {
   readonly seq: number;
   readonly at: string;
   readonly actor: string;
@@ -73,7 +75,7 @@ interface Life {
 }
 
 /** `lines`: parsed JSON, in order. What is no journal line is passed over. */
-export const replay = (lines: Iterable<unknown>, { machines, digest }: ReplayOptions): Replay => {
+export const replay = (lines: Iterable<unknown>, { machines, digest, before }: ReplayOptions): Replay => {
   const lives = new Map<string, Life>();
   const told = new Map<string, string>();
   const story: StoryLine[] = [];
@@ -81,19 +83,19 @@ export const replay = (lines: Iterable<unknown>, { machines, digest }: ReplayOpt
   let folded = 0;
   let passedOver = 0;
 
-  const diverge = (line: Line, what: Divergence['what'], recorded: string, replayed: string): void => {
+  const diverge = (line: FoldedLine, what: Divergence['what'], recorded: string, replayed: string): void => {
     divergence ??= { seq: line.seq, actor: line.actor, event: line.event.type, what, recorded, replayed };
     lives.delete(line.actor);
   };
 
-  const tell = (line: Line): void => {
+  const tell = (line: FoldedLine): void => {
     const from = line.event.type === 'xstate.init' ? '' : (told.get(line.actor) ?? '');
     told.set(line.actor, line.state);
     if (from !== line.state || line.status !== 'active')
       story.push({ seq: line.seq, at: line.at, actor: line.actor, event: line.event.type, from, to: line.state });
   };
 
-  const fold = (line: Line): void => {
+  const fold = (line: FoldedLine): void => {
     const machine = machines[line.machine];
     const life = lives.get(line.actor);
     const begins = line.event.type === 'xstate.init';
@@ -103,6 +105,7 @@ export const replay = (lines: Iterable<unknown>, { machines, digest }: ReplayOpt
       return;
     }
     folded += 1;
+    before?.(line, machine, begins ? null : (life?.snapshot ?? null));
     const outcome = attempt(() => (begins || life === undefined ? begin(machine, line) : step(machine, life.snapshot, line)));
     // A fold executes no actions, so what a machine died of need not happen again: its life is over all the same.
     if (line.status === 'error') {
@@ -138,8 +141,9 @@ export const replay = (lines: Iterable<unknown>, { machines, digest }: ReplayOpt
   return { story, divergence, folded, passedOver, reached: new Map([...lives].map(([actor, life]) => [actor, life.snapshot])) };
 };
 
-const begin = (machine: AnyStateMachine, line: Line): AnyMachineSnapshot => initialTransition(machine, line.event.input)[0];
-const step = (machine: AnyStateMachine, snapshot: AnyMachineSnapshot, line: Line): AnyMachineSnapshot => transition(machine, snapshot, line.event)[0];
+const begin = (machine: AnyStateMachine, line: FoldedLine): AnyMachineSnapshot => initialTransition(machine, line.event.input)[0];
+const step = (machine: AnyStateMachine, snapshot: AnyMachineSnapshot, line: FoldedLine): AnyMachineSnapshot =>
+  transition(machine, snapshot, line.event)[0];
 
 /** A chart that no longer has the recorded state cannot go on from it: its lines are passed over. */
 const restore = (machine: AnyStateMachine | undefined, { value, context, children }: Checkpoint): Life | null => {
@@ -163,7 +167,7 @@ const attempt = (work: () => AnyMachineSnapshot): Attempt => {
   }
 };
 
-const readLine = (raw: unknown): Line | null => {
+const readLine = (raw: unknown): FoldedLine | null => {
   const event = field(raw, 'event');
   const [seq, at, actor, machine, state, status, type] = [
     field(raw, 'seq'),

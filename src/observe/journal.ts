@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { JournalPort, TransitionRecord } from '../http/ports.ts';
 import { rfc3339 } from '../machines/policies/describe.ts';
 import { isAfter, lastSeqOf, recall, scan } from './journal-disk.ts';
-import { checkpointLine, eventLine, outcomeOf, transitionRecord } from './journal-lines.ts';
+import { checkpointLine, eventLine, journalForm, outcomeOf, transitionRecord } from './journal-lines.ts';
 import type { Observation, Observer } from './observe.ts';
 import { openSegments, segmentFiles } from './segments.ts';
 
@@ -79,7 +79,7 @@ export const openJournal = (options: JournalOptions): Journal => {
     return JSON.stringify({
       seq: nextSeq(),
       at: rfc3339(Date.now()),
-      opened: { journal: 1, version, node_id: nodeId, boot_id: bootId, pid: process.pid, continues: latest.size > 0 },
+      opened: { journal: journalForm, version, node_id: nodeId, boot_id: bootId, pid: process.pid, continues: latest.size > 0 },
     });
   };
   events.append(opening());

@@ -98,8 +98,10 @@ describe('an ending', () => {
     for (const readLog of [async () => null, () => Promise.reject(new Error('EPERM'))])
       expect((await endingOf(run, killed, { ...silent, readKernelLog: readLog })).cause).toMatchObject({
         code: 'engine_exited',
-        message: expect.stringMatching(/OOM killer.*last words/),
+        message: expect.stringMatching(/last words; whether the kernel did that .* is not known/),
       });
+    expect((await endingOf(run, killed, silent)).cause.message).toMatch(/last words; the kernel did not do that for want of memory/);
+    expect((await endingOf(run, { code: 1, signal: null }, silent)).cause.message).toMatch(/last words$/);
   });
 });
 

@@ -79,8 +79,8 @@ describe('An engine that wrote nothing', () => {
   it.each([
     ['SIGILL', null, 'engine_incompatible', 'instructions'],
     [null, 132, 'engine_incompatible', 'instructions'],
-    ['SIGKILL', null, 'engine_exited', 'kernel log'],
-    [null, 137, 'engine_exited', 'kernel log'],
+    ['SIGKILL', null, 'engine_exited', 'killed by SIGKILL'],
+    [null, 137, 'engine_exited', 'exit code 137'],
     ['SIGSEGV', null, 'engine_exited', 'killed by SIGSEGV'],
     [null, null, 'engine_exited', 'not known'],
     [null, 3, 'engine_exited', 'exit code 3'],

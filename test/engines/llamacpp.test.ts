@@ -295,7 +295,7 @@ describe('Why llama-server ended', () => {
     expect(llamacpp.classifyExit({ code: 0, signal: null }, ['CUDA error: x']).code).toBe('engine_completed');
     expect(llamacpp.classifyExit({ code: null, signal: 'SIGKILL' }, [])).toMatchObject({
       code: 'engine_exited',
-      message: expect.stringContaining('OOM killer'),
+      message: expect.stringContaining('killed by SIGKILL'),
     });
     expect(llamacpp.classifyExit({ code: 9, signal: null }, ['last words', ''])).toMatchObject({
       message: expect.stringMatching(/exit code 9.*last words/),

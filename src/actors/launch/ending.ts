@@ -29,14 +29,25 @@ const linesTold = 50;
 const bytesTold = 8 * 1024;
 const longestLine = 2_000;
 
-export const endingOf = async (run: RunRecord, exit: EngineExit, { pids, readKernelLog }: EndingDeps): Promise<Ending> => {
+export const endingOf = async (run: RunRecord, exit: EngineExit, deps: EndingDeps): Promise<Ending> => {
   const lines = await linesOf(run);
-  const cause = causeFromOutput(run, exit, lines);
-  const unexplained = exit.code !== 0 && (isKilled(exit) || cause.code === 'engine_exited');
-  const oom = unexplained ? await whyOomKilled(run, pids, readKernelLog) : null;
-  const details = { code: exit.code, signal: exit.signal };
-  return { cause: oom === null ? cause : { ...oom, details: { ...details, ...oom.details } }, tail: lastWords(lines) };
+  return { cause: await askKernel(causeFromOutput(run, exit, lines), run, exit, deps), tail: lastWords(lines) };
 };
+
+/** The kernel is asked where the output does not tell, and of every SIGKILL: what was written before that did not bring it. */
+const askKernel = async (cause: Cause, run: RunRecord, exit: EngineExit, { pids, readKernelLog }: EndingDeps): Promise<Cause> => {
+  const isExplained = cause.code !== 'engine_exited' && !isKilled(exit);
+  if (exit.code === 0 || isExplained) return cause;
+  const oom = await whyOomKilled(run, pids, readKernelLog);
+  if (typeof oom === 'object') return { ...oom, details: { ...cause.details, ...oom.details } };
+  if (!isKilled(exit) || cause.code !== 'engine_exited') return cause;
+  return { ...cause, message: `${cause.message}; ${notOom[oom]}` };
+};
+
+const notOom = {
+  no: 'the kernel did not do that for want of memory: its log says nothing of it',
+  unknown: 'whether the kernel did that for want of memory is not known, since its log may not be read here: see `journalctl -k` as root',
+} as const;
 
 /** A log that is gone or cannot be read has none: how an engine ended is told without it. */
 const linesOf = async (run: RunRecord): Promise<readonly string[]> => {

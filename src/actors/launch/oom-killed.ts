@@ -1,15 +1,19 @@
-/** The Cause of an engine that the kernel killed for want of host memory; null: it did not, or nobody may know. Never throws. */
+/** Whether the kernel killed an engine for want of host memory. Never throws. */
 import type { Cause, RunRecord } from '../../machines/vocabulary.ts';
 import type { ReadKernelLog } from '../../os/kernel-log.ts';
 import { isOomLine, type OomKill, oomKillOf } from '../../os/oom-kill.ts';
 
 const deadlineMs = 1_000;
 
-/** `pids`: all that are or were of its tree; the kernel may have chosen a worker, whereupon the rest ended by itself. */
-export const whyOomKilled = async (run: RunRecord, pids: readonly number[], readLog: ReadKernelLog): Promise<Cause | null> => {
+/**
+ * The Cause; `no`: the kernel says of no such kill; `unknown`: its log may not be read. `pids`: all that are or were of the
+ * engine's tree, since the kernel may have chosen a worker, whereupon the rest ended by itself.
+ */
+export const whyOomKilled = async (run: RunRecord, pids: readonly number[], readLog: ReadKernelLog): Promise<Cause | 'no' | 'unknown'> => {
   const messages = await readLog(isOomLine, deadlineMs).catch(() => null);
-  const kill = messages === null ? null : oomKillOf(messages, new Set(pids), run.startedMono);
-  return kill === null ? null : { code: 'oom_killed', message: messageOf(kill, run), details: detailsOf(kill) };
+  if (messages === null) return 'unknown';
+  const kill = oomKillOf(messages, new Set(pids), run.startedMono);
+  return kill === null ? 'no' : { code: 'oom_killed', message: messageOf(kill, run), details: detailsOf(kill) };
 };
 
 const messageOf = (kill: OomKill, run: RunRecord): string => {
