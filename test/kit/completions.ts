@@ -3,12 +3,13 @@
 export interface Streamed {
   /** The engine said that this is the end, and it was not cut before. */
   readonly whole: boolean;
+  /** As the engine counts them, where it does; else pieces of text, of which one may hold several. */
   readonly tokens: number;
   readonly problem: string | null;
 }
 
 export interface Streaming {
-  /** The first token came. */
+  /** The first token came. Rejects when the request ended without one. */
   readonly begun: Promise<void>;
   readonly done: Promise<Streamed>;
   /** As a client that goes away. */
@@ -24,21 +25,23 @@ export const stream = (endpoint: string, tokens: number): Streaming => {
   const begun = Promise.withResolvers<void>();
   const leaving = new AbortController();
   let text = '';
-  const count = (): number => text.split('\n').filter((line) => line.startsWith('data: {')).length;
+  const pieces = (): number => text.split('\n').filter((line) => line.startsWith('data: {')).length;
   const read = async (): Promise<void> => {
     const response = await post(endpoint, { n_predict: tokens, stream: true }, leaving.signal);
     const decoder = new TextDecoder();
     for await (const chunk of response.body ?? []) {
       text += decoder.decode(chunk, { stream: true });
-      if (count() > 0) begun.resolve();
+      if (pieces() > 0) begun.resolve();
     }
   };
+  const count = (): number => Number(/"tokens_predicted":(\d+)/.exec(text.split('\n').findLast((line) => line !== '') ?? '')?.[1] ?? pieces());
   const done = read().then(
     () => ({ whole: /^data: \[DONE\]|"stop":true/m.test(text), tokens: count(), problem: null }),
     (thrown: unknown) => ({ whole: false, tokens: count(), problem: thrown instanceof Error ? thrown.message : String(thrown) }),
   );
-  // Whoever waits for the first token hears of an end without one.
-  void done.then(() => begun.resolve());
+  void done.then(({ problem }) => begun.reject(new Error(`the request ended without a token: ${problem}`)));
+  // Not everybody waits for it.
+  begun.promise.catch(() => undefined);
   return { begun: begun.promise, done, leave: () => leaving.abort() };
 };
 
