@@ -37,10 +37,12 @@ export interface DaemonApi {
 
 const waitMs = 20_000;
 
-export const daemonApi = (url: string): DaemonApi => {
-  const client = createClient(url, null);
+export const daemonApi = (url: string, token: string | null = null): DaemonApi => {
+  const client = createClient(url, token);
+  const bearer = token === null ? {} : { authorization: `Bearer ${token}` };
   const ask: DaemonApi['ask'] = async (method, path, body) => {
-    const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+    const sent =
+      body === undefined ? { headers: bearer } : { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...bearer } };
     const response = await fetch(url + path, { method, ...sent });
     return { status: response.status, body: v.parse(v.record(v.string(), v.unknown()), await response.json()), headers: response.headers };
   };

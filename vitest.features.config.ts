@@ -1,0 +1,15 @@
+/** The scenarios of `test/features/`, told in Gherkin: `npm run test:bdd`, and a part of `npm test`. */
+import { quickpickle } from 'quickpickle';
+import { defineProject } from 'vitest/config';
+
+export default defineProject({
+  plugins: [quickpickle({ stepTimeout: 25_000 })],
+  test: {
+    name: 'features',
+    include: ['test/features/*.feature'],
+    pool: 'forks',
+    testTimeout: 60_000,
+    hookTimeout: 30_000,
+    setupFiles: ['test/kit/no-stray-warnings.ts', 'test/features/steps.ts'],
+  },
+});
