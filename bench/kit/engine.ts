@@ -3,11 +3,11 @@ import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isCause } from '../../src/cause.ts';
+import { parsePoolSpec } from '../../src/config/pool-spec.ts';
+import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
 import type { LaunchPlan } from '../../src/engines/adapter.ts';
 import { adapterFor } from '../../src/engines/index.ts';
 import type { PoolSpec } from '../../src/machines/vocabulary.ts';
-import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
-import { parsePoolSpec } from '../../src/config/pool-spec.ts';
 import { realEngine, tinyModel } from '../../test/kit/llama-server.ts';
 import type { House } from './house.ts';
 import { freePort, start } from './processes.ts';
@@ -46,7 +46,8 @@ export const chooseEngine = async (house: House): Promise<BenchEngine> => {
     ...more,
   });
   return {
-    remark: real !== null ? 'Engine: a real llama-server with a tiny model, on the CPU.' : 'Engine: the stub, since no llama-server is on this machine.',
+    remark:
+      real !== null ? 'Engine: a real llama-server with a tiny model, on the CPU.' : 'Engine: the stub, since no llama-server is on this machine.',
     pool,
     startBare: async (own) => {
       const port = await freePort();

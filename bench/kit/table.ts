@@ -20,7 +20,14 @@ export const cellsOf = (finding: Finding): readonly string[] => {
 export const inColumns = (rows: readonly (readonly string[])[]): string => {
   const all = [heads as readonly string[], ...rows];
   const widths = heads.map((_, at) => Math.max(...all.map((row) => row[at]?.length ?? 0)));
-  return all.map((row) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd()).join('\n');
+  return all
+    .map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 };
 
 export const inMarkdown = (rows: readonly (readonly string[])[]): string =>

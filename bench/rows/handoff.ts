@@ -75,7 +75,13 @@ export const handoff: Row = {
     }),
 };
 
-const finding = (key: string, what: string, figure: number, against: { readonly what: string; readonly figure: number } | null, limit: number | null) => ({
+const finding = (
+  key: string,
+  what: string,
+  figure: number,
+  against: { readonly what: string; readonly figure: number } | null,
+  limit: number | null,
+) => ({
   key: `handoff.${key}`,
   what,
   figure,

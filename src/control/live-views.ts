@@ -42,6 +42,20 @@ export interface LiveViews {
   registrationRef(): RegistrationRef | null;
 }
 
+/** What there was when a list was made; while it is all the same, so is the list. */
+interface Listed {
+  readonly node: SnapshotFrom<NodeMachine>;
+  readonly pools: readonly { readonly ref: PoolRef; readonly snapshot: SnapshotFrom<PoolMachine> }[];
+  readonly views: readonly PoolStatus[];
+}
+
+interface NodeMade {
+  readonly node: SnapshotFrom<NodeMachine>;
+  readonly registration: SnapshotFrom<RegistrationMachine> | null;
+  readonly host: HostFacts;
+  readonly view: NodeView;
+}
+
 interface Made {
   readonly snapshot: SnapshotFrom<PoolMachine>;
   readonly inventory: Inventory | null;
@@ -50,6 +64,8 @@ interface Made {
 
 export const createLiveViews = ({ node, since, around, staleMs, now = Date.now }: LiveViewsOptions): LiveViews => {
   const made = new Map<string, Made>();
+  let listed: Listed | null = null;
+  let nodeMade: NodeMade | null = null;
   const startedAt = now();
 
   const childOf = (actorId: string): unknown => Reflect.get(node.getSnapshot().children, actorId);
@@ -76,20 +92,29 @@ export const createLiveViews = ({ node, since, around, staleMs, now = Date.now }
     return view;
   };
 
+  const list = (): readonly PoolStatus[] => {
+    const snapshot = node.getSnapshot();
+    if (listed?.node === snapshot && listed.pools.every((one) => one.ref.getSnapshot() === one.snapshot)) return listed.views;
+    const ids = Object.keys(snapshot.context.roster).sort();
+    const refs = ids.map(poolRef).filter((ref) => ref !== null);
+    const views = ids.map(pool).filter((view) => view !== null);
+    listed = { node: snapshot, pools: refs.map((ref) => ({ ref, snapshot: ref.getSnapshot() })), views };
+    return views;
+  };
+
+  const nodeNow = (): NodeView => {
+    const snapshot = node.getSnapshot();
+    const registration = registrationRef()?.getSnapshot() ?? null;
+    const host = around.host();
+    if (nodeMade?.node === snapshot && nodeMade.registration === registration && nodeMade.host === host) return nodeMade.view;
+    const view = nodeView(snapshot, { ...around, host, registration: registration === null ? null : registrationView(registration) });
+    nodeMade = { node: snapshot, registration, host, view };
+    return view;
+  };
+
   return {
-    node: () => {
-      const registration = registrationRef();
-      return nodeView(node.getSnapshot(), {
-        ...around,
-        host: around.host(),
-        registration: registration === null ? null : registrationView(registration.getSnapshot()),
-      });
-    },
-    pools: () =>
-      Object.keys(node.getSnapshot().context.roster)
-        .sort()
-        .map(pool)
-        .filter((view) => view !== null),
+    node: nodeNow,
+    pools: list,
     pool,
     gpus: () => gpuViews(node.getSnapshot().context, { now: now(), staleMs }),
     runs: () =>

@@ -12,12 +12,20 @@ interface Correlated {
 }
 
 export const answer = <T extends object, S extends ContentfulStatusCode = 200>(
-  { correlationId }: Correlated,
+  correlated: Correlated,
   body: T,
   status?: S,
   extra?: Readonly<Record<string, string>>,
+): TypedResponse<T, S, 'json'> & Response => answerPrepared<T, S>(correlated, JSON.stringify(body), status, extra);
+
+/** JSON that was made before. `T` is what it says. */
+export const answerPrepared = <T extends object, S extends ContentfulStatusCode = 200>(
+  { correlationId }: Correlated,
+  body: string | Uint8Array<ArrayBuffer>,
+  status?: S,
+  extra?: Readonly<Record<string, string>>,
 ): TypedResponse<T, S, 'json'> & Response => {
-  const response = new Response(JSON.stringify(body), {
+  const response = new Response(body, {
     status: status ?? 200,
     headers: extra === undefined ? headersOf('application/json', correlationId) : { ...headersOf('application/json', correlationId), ...extra },
   });

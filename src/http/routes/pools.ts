@@ -1,11 +1,13 @@
 /** What pools are, and how they come and go. Answers with views; waits for nothing but a declaration to be on disk. */
 import { Hono } from 'hono';
-import { answer } from '../answers.ts';
+import type { PoolStatus } from '../../machines/views.ts';
+import { answer, answerPrepared } from '../answers.ts';
 import { jsonBody, optionalJsonBody } from '../body.ts';
 import type { AppEnv } from '../env.ts';
 import { invalidSpec } from '../invalid-params.ts';
 import { poolIdOf, refuseWhileBooting, statusOfPool } from '../pool-id.ts';
 import type { NodePort, ParsePoolSpec } from '../ports.ts';
+import { type PoolList, writtenList, writtenStatus } from '../prepared.ts';
 import { accepted } from '../refusals.ts';
 import { declarationBody, ignoredBody } from '../schemas/requests.ts';
 
@@ -18,13 +20,16 @@ export const poolRoutes = ({ node, parsePoolSpec }: PoolRoutesOptions) =>
   new Hono<AppEnv>()
     .get('/v2/pools', (c) => {
       refuseWhileBooting(node);
-      const pools = node.pools();
-      return answer(c.env, { node_id: node.node().node_id, pools, count: pools.length });
+      return answerPrepared<PoolList>(c.env, writtenList(node.node().node_id, node.pools()));
     })
-    .get('/v2/pools/:id/status', (c) => answer(c.env, statusOfPool(node, c.req.param('id'))))
+    .get('/v2/pools/:id/status', (c) => answerPrepared<PoolStatus>(c.env, writtenStatus(statusOfPool(node, c.req.param('id')))))
     // The spellings of the older orchestratord client.
-    .post('/v2/pools/:id/status', optionalJsonBody(ignoredBody), (c) => answer(c.env, statusOfPool(node, c.req.param('id'))))
-    .post('/pools/:id/status', optionalJsonBody(ignoredBody), (c) => answer(c.env, statusOfPool(node, c.req.param('id'))))
+    .post('/v2/pools/:id/status', optionalJsonBody(ignoredBody), (c) =>
+      answerPrepared<PoolStatus>(c.env, writtenStatus(statusOfPool(node, c.req.param('id')))),
+    )
+    .post('/pools/:id/status', optionalJsonBody(ignoredBody), (c) =>
+      answerPrepared<PoolStatus>(c.env, writtenStatus(statusOfPool(node, c.req.param('id')))),
+    )
     .post('/v2/pools', jsonBody(declarationBody), async (c) => {
       const parsed = parsePoolSpec(c.req.valid('json'));
       if (!parsed.ok) throw invalidSpec(parsed.mistakes);
