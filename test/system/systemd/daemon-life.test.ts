@@ -40,7 +40,7 @@ describe.skipIf(whyNot !== null)('under systemd, with engines at work', () => {
     expect((await Promise.all(house.pools.map(house.status))).map(({ restarts }) => restarts)).toEqual(house.pools.map(() => 0));
   };
 
-  it(`keeps engines through ${rounds} restarts (row 1)`, async () => {
+  it('keeps engines through fifty restarts (row 1)', async () => {
     for (let round = 0; round < rounds; round += 1) {
       await forgiveStarts();
       await house.ok(['systemctl', 'restart', 'pool-managerd']);
@@ -50,7 +50,7 @@ describe.skipIf(whyNot !== null)('under systemd, with engines at work', () => {
   });
 
   const took: number[] = [];
-  it(`keeps engines through ${rounds} kills (row 2)`, async () => {
+  it('keeps engines through fifty kills (row 2)', async () => {
     for (let round = 0; round < rounds; round += 1) {
       await forgiveStarts();
       const pid = await house.daemonPid();
