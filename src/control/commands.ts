@@ -1,8 +1,10 @@
 /**
  * Commands to pools: what is refused here is what no chart could answer (no such pool, a node that ends, a spec that is not
- * valid, VRAM that is known not to suffice) or what its state does not accept; the rest is sent and taken.
+ * valid, VRAM that is known not to suffice) or what its state does not accept; the rest is sent, taken, and answered when it is
+ * kept on disk.
  */
 import { randomUUID } from 'node:crypto';
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { stamp } from '../clock.ts';
 import { estimateNeedBytes } from '../gpu/estimate.ts';
 import type { CommandResult, NodePort, PoolCommandName } from '../http/ports.ts';
@@ -13,11 +15,13 @@ import { matchEntry } from '../machines/policies/roster.ts';
 import { judgeCommand } from '../machines/pool/commands.ts';
 import type { PoolStatus } from '../machines/views.ts';
 import type { Cause } from '../machines/vocabulary.ts';
+import type { StateStore } from '../state/store.ts';
 import type { NodePortOptions } from './node-port.ts';
 
 const bootingRetryMs = 1_000;
 const endingRetryMs = 5_000;
 const vramRetryMs = 30_000;
+const longestKeepMs = 1_000;
 
 type Commands = Pick<NodePort, 'preload' | 'drain' | 'resume' | 'reload' | 'declare' | 'remove'>;
 type Refusal = Extract<CommandResult, { readonly ok: false }>;
@@ -36,18 +40,19 @@ export const createCommands = ({ node, views, store, poolsFile, changeSpec, hash
   };
   /** Its state directory is being read: who has been declared is not known. */
   const isBooting = (): boolean => node.getSnapshot().matches({ lifecycle: 'booting' });
-  const give = (id: string, command: PoolCommand, operationId: string | null = null): CommandResult => {
+  const give = async (id: string, command: PoolCommand, operationId: string | null = null): Promise<CommandResult> => {
     node.send({ type: 'pool.commanded', poolId: id, command, ...stamp() });
     const status = views.pool(id);
+    await kept(store);
     return status === null ? { ok: false, problem: 'unknown_pool' } : { ok: true, status, operationId };
   };
-  const order = (id: string, name: PoolCommandName, make: () => PoolCommand): CommandResult => {
+  const order = async (id: string, name: PoolCommandName, make: () => PoolCommand): Promise<CommandResult> => {
     const judged = refusal(id, name);
     return 'problem' in judged ? judged : give(id, make());
   };
 
   return {
-    preload: (id) => {
+    preload: async (id) => {
       const judged = refusal(id, 'preload');
       if ('problem' in judged) return judged;
       const shortage = judged.live ? null : shortageOf(id);
@@ -56,7 +61,7 @@ export const createCommands = ({ node, views, store, poolsFile, changeSpec, hash
     },
     drain: (id, deadlineMs) => order(id, 'drain', () => ({ type: 'pool.drain', deadlineMs, ...stamp() })),
     resume: (id) => order(id, 'resume', () => ({ type: 'pool.resume', ...stamp() })),
-    reload: (id, changes) => {
+    reload: async (id, changes) => {
       const judged = refusal(id, 'reload');
       if ('problem' in judged) return judged;
       const spec = views.poolRef(id)?.getSnapshot().context.spec;
@@ -82,7 +87,7 @@ export const createCommands = ({ node, views, store, poolsFile, changeSpec, hash
       if (judged.origin === 'file') return declaredInFile(judged, poolsFile);
       // First, so that a crash in between leaves an engine that is adopted and drained, not a pool that comes back.
       await store.declared.remove(id);
-      const given = give(id, { type: 'pool.remove', ...stamp() });
+      const given = await give(id, { type: 'pool.remove', ...stamp() });
       // A pool without an engine is gone already: what it was is the answer.
       return given.ok ? given : { ok: true, status: judged, operationId: null };
     },
@@ -101,6 +106,19 @@ export const createCommands = ({ node, views, store, poolsFile, changeSpec, hash
     const admission = admit(context.ledger, { poolId: id, needBytes, gpus: match.gpus, inventory, tensorSplit: pool.spec.tensor_split });
     return admission.granted ? null : admission.cause;
   }
+};
+
+/**
+ * What was told until now is on disk, or the disk takes its time: it must not hold the answer. What a pool is told while its last
+ * memory is being written is written after that, hence the second look.
+ */
+const kept = async (store: Pick<StateStore, 'settled'>): Promise<void> => {
+  const settled = async (): Promise<void> => {
+    await store.settled();
+    await turn();
+    await store.settled();
+  };
+  await Promise.race([settled(), wait(longestKeepMs, undefined, { ref: false })]);
 };
 
 const stateOf = ({ state, substate }: PoolStatus): string => (substate === '' ? state : `${state}.${substate}`);

@@ -1,6 +1,6 @@
 /**
  * The node as the HTTP rim sees it: views to read, commands to give. Commands become events; what a pool makes of them is its
- * chart's. Waits for nothing but a declaration to be on disk and an answer of orchestratord.
+ * chart's. Waits for nothing but an order or a declaration to be on disk and an answer of orchestratord.
  */
 import type { NodePort } from '../http/ports.ts';
 import type { PoolSpec } from '../machines/vocabulary.ts';

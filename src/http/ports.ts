@@ -42,11 +42,12 @@ export interface NodePort {
   gpus(): readonly GpuView[];
   /** Reasons why /ready is 503; empty when it is 200. */
   notReady(): readonly string[];
-  preload(id: string): CommandResult;
-  drain(id: string, deadlineMs: number | null): CommandResult;
-  resume(id: string): CommandResult;
+  /** This and the next three resolve when what is wanted is on disk, so that a crash does not take back what was answered 202. */
+  preload(id: string): Promise<CommandResult>;
+  drain(id: string, deadlineMs: number | null): Promise<CommandResult>;
+  resume(id: string): Promise<CommandResult>;
   /** `changes`: spec fields to replace. */
-  reload(id: string, changes: Readonly<Record<string, unknown>>): CommandResult;
+  reload(id: string, changes: Readonly<Record<string, unknown>>): Promise<CommandResult>;
   /** POOL_EXISTS is `illegal`. Resolves when the declaration is on disk. */
   declare(spec: PoolSpec): Promise<CommandResult>;
   remove(id: string): Promise<CommandResult>;

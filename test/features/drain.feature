@@ -72,9 +72,8 @@ Feature: Drain
     And the pool "chat" comes to show
       | active_leases | 1 |
     When the pool "chat" is ordered to drain within 2500 ms
-    And the pool "chat" becomes draining.emptying.waiting
-    And the order to pool "chat" is on disk
-    And the daemon is killed
+    Then it is accepted
+    When the daemon is killed
     And the daemon starts
     Then the pool "chat" becomes offline.stopped
     And the metric of forced drains of pool "chat" is 1

@@ -38,19 +38,19 @@ export const createFakeNode = (own: Partial<Pick<NodePort, 'version'>> = {}): Fa
     pool: (id) => fake.statuses.find((status) => status.pool_id === id) ?? null,
     gpus: () => [gpuView(), gpuView({ index: 1, uuid: 'GPU-2', memory_used_bytes: null, processes: [{ pid: 7, usedBytes: null }] })],
     notReady: () => fake.reasons,
-    preload: (id) => {
+    preload: async (id) => {
       fake.asked.push(['preload', id]);
       return take(id);
     },
-    drain: (id, deadlineMs) => {
+    drain: async (id, deadlineMs) => {
       fake.asked.push(['drain', id, deadlineMs]);
       return take(id);
     },
-    resume: (id) => {
+    resume: async (id) => {
       fake.asked.push(['resume', id]);
       return take(id);
     },
-    reload: (id, changes) => {
+    reload: async (id, changes) => {
       fake.asked.push(['reload', id, changes]);
       return take(id, 'operation-1');
     },

@@ -1,4 +1,4 @@
-/** Orders for one pool: desired state, accepted with 202 and never waited for. */
+/** Orders for one pool: desired state, accepted with 202 once it is kept; what comes of it is never waited for. */
 import { Hono } from 'hono';
 import { answer } from '../answers.ts';
 import { optionalJsonBody } from '../body.ts';
@@ -11,21 +11,21 @@ import { drainBody, emptyBody, reloadBody } from '../schemas/requests.ts';
 
 export const commandRoutes = ({ node }: { readonly node: NodePort }) =>
   new Hono<AppEnv>()
-    .post('/v2/pools/:id/preload', optionalJsonBody(emptyBody), (c) => {
+    .post('/v2/pools/:id/preload', optionalJsonBody(emptyBody), async (c) => {
       const id = poolIdOf(c.req.param('id'));
-      return answer(c.env, accepted(id, node.preload(id)).status, 202);
+      return answer(c.env, accepted(id, await node.preload(id)).status, 202);
     })
-    .post('/v2/pools/:id/drain', optionalJsonBody(drainBody), (c) => {
+    .post('/v2/pools/:id/drain', optionalJsonBody(drainBody), async (c) => {
       const id = poolIdOf(c.req.param('id'));
-      return answer(c.env, accepted(id, node.drain(id, c.req.valid('json').deadline_ms ?? null)).status, 202);
+      return answer(c.env, accepted(id, await node.drain(id, c.req.valid('json').deadline_ms ?? null)).status, 202);
     })
-    .post('/v2/pools/:id/resume', optionalJsonBody(emptyBody), (c) => {
+    .post('/v2/pools/:id/resume', optionalJsonBody(emptyBody), async (c) => {
       const id = poolIdOf(c.req.param('id'));
-      return answer(c.env, accepted(id, node.resume(id)).status, 202);
+      return answer(c.env, accepted(id, await node.resume(id)).status, 202);
     })
-    .post('/v2/pools/:id/reload', optionalJsonBody(reloadBody), (c) => {
+    .post('/v2/pools/:id/reload', optionalJsonBody(reloadBody), async (c) => {
       const id = poolIdOf(c.req.param('id'));
-      const { status, operationId } = accepted(id, node.reload(id, changesOf(c.req.valid('json'))));
+      const { status, operationId } = accepted(id, await node.reload(id, changesOf(c.req.valid('json'))));
       return answer(c.env, { ...status, operation_id: operationId }, 202);
     });
 

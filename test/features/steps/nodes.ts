@@ -1,10 +1,7 @@
 /** A node: begun, killed, begun again, ended in order. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Given, Then, When } from 'quickpickle';
 import { expect } from 'vitest';
 import { isFree } from '../../kit/free-ports.ts';
-import { until } from '../../kit/until.ts';
 import { keep, recall } from './kept.ts';
 import type { World } from './world.ts';
 
@@ -26,11 +23,6 @@ When('the daemon is killed', async (world: World) => {
 
 When('the daemon is told to end', async (world: World) => {
   expect(await (await world.daemon()).end('SIGTERM')).toMatchObject({ code: 0 });
-});
-
-When('the order to pool {string} is on disk', async (world: World, name: string) => {
-  const file = join(world.house.stateDir, 'pools', `${world.id(name)}.json`);
-  await until('the order to be on disk', async () => /"wanted":\s*"down"/.test(await readFile(file, 'utf8')));
 });
 
 Then('no engine of the node is left', (world: World) => {
