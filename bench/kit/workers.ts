@@ -1,0 +1,17 @@
+/** Programs of ours as children that are told one message and answer with a number. */
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import type { House } from './house.ts';
+import { start } from './processes.ts';
+
+const programs = resolve(import.meta.dirname, '../programs');
+const patienceMs = 60_000;
+
+export const startWorker = (house: House, program: string, argv: readonly string[]): ((order: string | number) => Promise<number>) => {
+  const child = start(house, process.execPath, [resolve(programs, program), ...argv], { output: 'ipc' });
+  return async (order) => {
+    child.send(order);
+    const [answer] = await once(child, 'message', { signal: AbortSignal.timeout(patienceMs) });
+    return Number(answer);
+  };
+};
