@@ -44,7 +44,8 @@ if (node === null) {
   process.exitCode = badSetup;
 } else if (node === process.execPath) {
   hideExperimentalWarnings();
-  import('../src/main.ts');
+  // The first process of an engine's unit is to load little.
+  import(process.argv[2] === 'engine-exec' ? '../src/engine-exec/main.ts' : '../src/main.ts');
 } else {
   handOverTo(node);
 }

@@ -7,8 +7,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createActor } from 'xstate';
 import { provideEffects } from './actors/implementations.ts';
-import { trees as keepTrees } from './actors/launch/descendants.ts';
-import { detachedLauncher } from './actors/launch/detached.ts';
+import { openLaunching } from './actors/launch/launching.ts';
 import { portLeases } from './actors/launch/ports.ts';
 import type { Owners } from './actors/name-owners.ts';
 import { readApiKey } from './actors/probe/read-api-key.ts';
@@ -39,8 +38,6 @@ import { createRemovedPools } from './orchestrator/removed-pools.ts';
 import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
-import { listenerOwner } from './os/listener-owner.ts';
-import { processLooker } from './os/process-table.ts';
 import { openStateStore } from './state/files.ts';
 
 export interface DaemonInput {
@@ -84,8 +81,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   await sweepLeftovers(runtimeDir);
 
   // --- what the charts ask for
-  const trees = keepTrees({ look: processLooker(), shelf: store.trees, bootId });
-  const launcher = detachedLauncher({ stateDir, runs: store.runs, trees, bootId });
+  const { launcher, trees, listenerOwner } = openLaunching({ setting: environment.launcher, store, bootId });
   const liveRuns = (): readonly RunRecord[] => views.runs();
   const isAlive = async (run: RunRecord): Promise<boolean> => (await trees.membersOf(run)).length > 0;
   const chosen = chooseSource(environment.gpuSource, { runs: async () => liveRuns(), isAlive });
@@ -115,8 +111,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     trees,
     ports: portLeases({ range: environment.portRange }),
     source,
-    // An engine that has just begun is not in a table of processes that was made before.
-    listenerOwner: listenerOwner((run: RunRecord) => trees.membersOf(run, 'now')),
+    listenerOwner,
     owners,
     vramUsedBytes: (run) => views.vramUsedBytes(run.poolId),
     readApiKey,

@@ -5,6 +5,7 @@
  * Exit codes: 0 ended in order; 1 it cannot listen or use its directories; 69 no NVIDIA GPU; 70 our bug; 75 another daemon holds
  * the state directory; 78 configuration.
  */
+import { flushCompileCache } from 'node:module';
 import { homedir, hostname } from 'node:os';
 import { CauseError } from './cause.ts';
 import { type Config, readConfig } from './config/config.ts';
@@ -14,6 +15,7 @@ import { createLogger, forPart, type Logger } from './observe/logger.ts';
 import { inheritedListener } from './os/inherited-listener.ts';
 import { lockStateDir } from './os/lock.ts';
 import { createNotifier, type Notifier } from './os/notify.ts';
+import { answerReload } from './os/reload-answer.ts';
 import { createWatchdog } from './os/watchdog.ts';
 import { version } from './version.ts';
 
@@ -75,6 +77,8 @@ const live = async (daemon: Daemon, config: Config, notifier: Notifier, log: Log
     });
   await daemon.booted;
   await notifier.ready(daemon.statusLine()).catch((thrown: unknown) => log.error({ err: thrown }, 'systemd was not told that the daemon is ready'));
+  // Where NODE_COMPILE_CACHE is set, the next start finds this one's work.
+  flushCompileCache();
   const signal = await ordered.promise;
   log.info({ signal, mode: config.environment.shutdown }, 'stopping');
   clearInterval(sayStatus);
@@ -94,6 +98,7 @@ const reload = async (daemon: Daemon, notifier: Notifier, log: Logger): Promise<
     const mistakes = daemon.reload();
     for (const mistake of mistakes) log.error(mistake);
     await notifier.ready(mistakes.length === 0 ? daemon.statusLine() : `the pools file is not valid: ${mistakes[0]}`);
+    await answerReload(mistakes);
   } catch (thrown) {
     log.error({ err: thrown }, 'reload failed');
   }
