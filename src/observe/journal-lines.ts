@@ -78,22 +78,26 @@ export const outcomeOf = ({ before, snapshot, failed, to }: Observation): string
 };
 
 /** Eight hex digits over the context without its samples and secrets. For comparing, not for security. */
-export const contextDigest = (context: MachineState['context']): string => {
-  if (typeof context !== 'object' || context === null) return partDigest(context);
+export const contextDigest = (context: MachineState['context']): string =>
+  typeof context === 'object' && context !== null ? cachedDigest(context, digestOfParts) : partDigest(context);
+
+const digestOfParts = (context: object): string => {
   const parts = Object.entries(context).filter(([key, value]) => key !== 'samples' && value !== undefined);
   return fnv1a(
     parts
-      .map(([key, value]) => `${key}:${typeof value === 'object' && value !== null ? cachedDigest(value) : partDigest({ [key]: value })}`)
+      .map(([key, value]) => `${key}:${typeof value === 'object' && value !== null ? cachedDigest(value, partDigest) : partDigest({ [key]: value })}`)
       .sort()
       .join(),
   );
 };
 
-/** Parts of a context are replaced, never changed: most are the same object as at the event before. */
+/** Contexts and their parts are replaced, never changed: most are the same object as at the event before. */
 const digests = new WeakMap<object, string>();
 
-const cachedDigest = (value: object): string => {
-  const digest = digests.get(value) ?? partDigest(value);
+const cachedDigest = (value: object, digestOf: (value: object) => string): string => {
+  const before = digests.get(value);
+  if (before !== undefined) return before;
+  const digest = digestOf(value);
   digests.set(value, digest);
   return digest;
 };
