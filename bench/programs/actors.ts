@@ -32,7 +32,8 @@ const inspectOf = (): ((event: InspectionEvent) => void) | null => {
     pools: () => [],
     gpus: () => [],
   };
-  return openObservers({ ...common, views, logger: createLogger({ level: 'info', nodeId: 'bench' }), inspectUrl: null, others: [createSince()] }).inspect;
+  return openObservers({ ...common, views, logger: createLogger({ level: 'info', nodeId: 'bench' }), inspectUrl: null, others: [createSince()] })
+    .inspect;
 };
 
 const startOurs = (): ((poolId: string) => void) => {
@@ -96,7 +97,12 @@ const startBare = (): ((poolId: string) => void) => {
     initial: 'there',
     states: { there: {} },
     on: {
-      asked: { actions: sendTo(({ event }) => event.poolId, ({ event }) => event) },
+      asked: {
+        actions: sendTo(
+          ({ event }) => event.poolId,
+          ({ event }) => event,
+        ),
+      },
       answered: { actions: sendTo('watcher', ({ event }) => event) },
     },
   });
@@ -111,7 +117,7 @@ const run = (ms: number): number => {
   const begun = performance.now();
   let sent = 0;
   while (performance.now() - begun < ms) {
-    for (let burst = 0; burst < 20; burst += 1) send(ids[(sent += 1) % ids.length] ?? '');
+    for (let burst = 0; burst < 20; burst += 1, sent += 1) send(ids[sent % ids.length] ?? ids[0] ?? '');
   }
   return (sent / (performance.now() - begun)) * 1000;
 };
