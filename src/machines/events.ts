@@ -60,6 +60,8 @@ export type PoolHint =
 export type PoolNotice = Stamp &
   (
     | { readonly type: 'handoff.appeared'; readonly handoff: Handoff }
+    /** Times, probes and the restart policy of the spec changed; the engine may stay. */
+    | { readonly type: 'spec.adjusted'; readonly spec: PoolSpec }
     /** The devices of the spec exist and may be used. */
     | { readonly type: 'gpus.matched'; readonly gpus: readonly GpuRef[] }
     /** They do not, or no longer. */

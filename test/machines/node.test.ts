@@ -327,6 +327,23 @@ describe('pools', () => {
     expect(node.raised()).toContain('new');
   });
 
+  it('of which only times changed are told so, and keep their engines', async () => {
+    const node = await serving({ poolId: 'a' });
+    const spec = gpuSpec({ id: 'a', timeouts: { ...gpuSpec().timeouts, drain_ms: 5_000 } });
+    node.send({ type: 'pools.configured', pools: [{ spec, specHash: 'h1' }], ...tick() });
+    node.send({ type: 'pools.configured', pools: [{ spec, specHash: 'h1' }], ...tick() });
+    expect(node.pool('a').heard).toMatchObject([{ type: 'spec.adjusted', spec }]);
+  });
+
+  it('whose engine runs under the same spec with other times are adopted with the new ones', async () => {
+    const spec = gpuSpec({ id: 'a', timeouts: { ...gpuSpec().timeouts, drain_ms: 5_000 } });
+    const run = gpuRun({ poolId: 'a', specHash: 'h1' });
+    const node = drive({ boot: found([bootPool({ poolId: 'a', spec, run })]) });
+    await node.booted();
+    expect(node.pool('a').input).toMatchObject({ spec, run: { spec, pid: run.pid } });
+    expect(node.heard('a')).toEqual([]);
+  });
+
   it('stay as they are while the file is not valid, which is said', async () => {
     const node = await serving({ poolId: 'a' });
     node.send({ type: 'pools.rejected', mistakes: ['pools[0].id: expected …'], ...tick() });

@@ -96,7 +96,7 @@ export const node = base.extend({
       if (command.type === 'pool.remove') enqueue.assign({ roster: withEntry(context.roster, poolId, { leaving: true, successor: null }) });
     }),
     followFile: enqueueActions(({ context, enqueue }, { pools, at, mono }: Stamp & { pools: readonly { spec: PoolSpec; specHash: string }[] }) => {
-      const { added, changed, removed } = diffRoster(context.roster, pools);
+      const { added, changed, adjusted, removed } = diffRoster(context.roster, pools);
       let roster: Roster = context.roster;
       let { spawned } = context;
       for (const poolId of removed) {
@@ -106,6 +106,10 @@ export const node = base.extend({
       for (const declared of changed) {
         const command: PoolCommand = { type: 'pool.reload', ...declared, operationId: `file-${declared.specHash}`, at, mono };
         enqueue.sendTo(roster[declared.spec.id]?.actorId ?? '', command);
+        roster = withEntry(roster, declared.spec.id, { declared });
+      }
+      for (const declared of adjusted) {
+        enqueue.sendTo(roster[declared.spec.id]?.actorId ?? '', { type: 'spec.adjusted', spec: declared.spec, at, mono } satisfies PoolEvent);
         roster = withEntry(roster, declared.spec.id, { declared });
       }
       for (const declared of added) {

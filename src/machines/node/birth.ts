@@ -14,7 +14,9 @@ export interface Birth {
  * a declaration nor an engine, so there is nothing to make a pool of.
  */
 export const birthOf = (pool: BootPool, number: number, inventory: Inventory | null, crashes: number): Birth | null => {
-  const { poolId, origin, run, memory, handoff } = pool;
+  const { poolId, origin, memory, handoff } = pool;
+  // The same engine under new times: those are taken up at once.
+  const run = pool.run !== null && pool.spec !== null && pool.run.specHash === pool.specHash ? { ...pool.run, spec: pool.spec } : pool.run;
   const spec = run?.spec ?? pool.spec;
   const specHash = run?.specHash ?? pool.specHash;
   if (spec === null || specHash === null) return null;

@@ -70,6 +70,8 @@ const isBusy = ({ state }: NonNullable<RosterEntry['report']>): boolean => state
 export interface RosterDiff {
   readonly added: readonly Declaration[];
   readonly changed: readonly Declaration[];
+  /** Changed in what the engine has no part in: times, probes, restart policy. */
+  readonly adjusted: readonly Declaration[];
   readonly removed: readonly string[];
 }
 
@@ -81,6 +83,11 @@ export const diffRoster = (roster: Roster, declared: readonly Declaration[]): Ro
     changed: declared.filter(({ spec, specHash }) => {
       const entry = own(spec.id);
       return entry !== null && !entry.leaving && entry.declared?.specHash !== specHash;
+    }),
+    adjusted: declared.filter(({ spec, specHash }) => {
+      const entry = own(spec.id);
+      const known = entry?.leaving === false ? entry.declared : null;
+      return known != null && known.specHash === specHash && JSON.stringify(known.spec) !== JSON.stringify(spec);
     }),
     removed: Object.values(roster)
       .filter(({ poolId, origin, leaving }) => origin === 'file' && !leaving && !ids.has(poolId))

@@ -18,6 +18,7 @@ import type {
   Load,
   ModelPresent,
   PoolMemory,
+  PoolSpec,
   PoolState,
   ProbeOutcome,
   Proof,
@@ -30,6 +31,7 @@ import { type Drain, type PoolContext, unknownLoad } from './context.ts';
 import { stampOf } from './failure.ts';
 import { memoryOf, recalledDrain } from './memory.ts';
 import {
+  adjustSpec,
   cancelReload,
   orderAgain,
   orderOf,
@@ -72,6 +74,7 @@ export const pool = base.extend({
         });
       enqueue.assign(takeUpSpec(context, event));
     }),
+    adjustSpec: assign(({ context }, { spec }: { spec: PoolSpec }) => adjustSpec(context, spec)),
     switchSpec: assign(({ context }) => switchSpec(context)),
     rollBack: assign(({ context }) => rollBack(context)),
     cancelReload: assign(({ context }) => cancelReload(context)),

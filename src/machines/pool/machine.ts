@@ -33,6 +33,7 @@ export const poolMachine = pool.createMachine({
     'engine.sampled': { actions: { type: 'keepSample', params: ({ event }) => event } },
     'handoff.appeared': { actions: { type: 'settleHandoff', params: ({ event }) => ({ handoff: event.handoff, outcome: 'judge' }) } },
     'gpus.matched': { actions: { type: 'keepGpus', params: ({ event }) => event } },
+    'spec.adjusted': { actions: { type: 'adjustSpec', params: ({ event }) => event } },
     'memory.failed': { actions: { type: 'noteMemoryFailure', params: ({ event }) => event } },
     'memory.kept': { actions: 'clearMemoryFailure' },
   },

@@ -62,6 +62,10 @@ export const takeUpSpec = (context: PoolContext, { spec, specHash, operationId, 
   };
 };
 
+/** The engine stays: what is new are times, probes and the restart policy, also of a spec that waits. */
+export const adjustSpec = ({ nextSpec, run }: PoolContext, spec: PoolContext['spec']): Changes =>
+  nextSpec === null ? { spec, run: run && { ...run, spec } } : { nextSpec: { ...nextSpec, spec } };
+
 export const switchSpec = ({ nextSpec }: PoolContext): Changes =>
   nextSpec === null ? {} : { ...nextSpec, nextSpec: null, engine: null, model: null };
 

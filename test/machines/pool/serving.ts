@@ -59,6 +59,20 @@ describe('probes of a ready pool', () => {
     expect(pool.view()).toMatchObject({ restarts: 1, reason: { code: 'health_failed' } });
   });
 
+  it('follow new times at once, and the engine stays', async () => {
+    const pool = await ready();
+    const [before] = [pool.watching('probeHealth')];
+    const adjusted = { ...spec, health: { ...spec.health, interval_ms: 500, failures: 1 }, timeouts: { ...spec.timeouts, drain_ms: 7_000 } };
+    pool.send({ type: 'spec.adjusted', spec: adjusted });
+    expect(pool.where()).toBe('ready.healthy');
+    expect(pool.watching('probeHealth')).not.toBe(before);
+    expect(pool.context().run).toMatchObject({ pid: 4_242, spec: adjusted });
+    pool.send(failed);
+    expect(pool.where()).toBe('draining.emptying.recovering');
+    pool.send({ type: 'spec.adjusted', spec });
+    expect(pool.context().spec).toEqual(spec);
+  });
+
   it('one that shows work standing still is enough', async () => {
     const pool = await ready();
     pool.send({ type: 'health.failed', outcome: 'wedged', cause: because('wedged') });

@@ -62,6 +62,10 @@ export const ready = pool.createStateConfig({
         { type: 'keepLoad', params: ({ event }) => event },
       ],
     },
+    // Those who watch begin anew, by the new times.
+    'spec.adjusted': {
+      actions: [{ type: 'adjustSpec', params: ({ event }) => event }, 'stopWatching', { type: 'startWatching', params: { pace: 'steady' } }],
+    },
     'engine.exited': {
       guard: 'isManaged',
       target: '#pool.draining.stopping',
