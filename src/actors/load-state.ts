@@ -4,14 +4,16 @@
  * Rejects only where a folder cannot be read at all: going on would start second engines beside those that run. Stopping it
  * leaves the files as they are then; reading again finds the same.
  */
+import { relative } from 'node:path';
 import { fromPromise } from 'xstate';
-import { causeOf } from '../cause.ts';
+import { causeOf, isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { BootState, nodeActors } from '../machines/node/actors.ts';
 import type { Failure } from '../machines/pool/actors.ts';
 import type { Cause, PoolSpec } from '../machines/vocabulary.ts';
 import { type BootPlan, type Configured, type Found, type Leftover, planBoot } from '../state/boot-plan.ts';
 import { folders, type ShelfName, type StateStore } from '../state/store.ts';
+import { sweepExitFifos } from './launch/exit-fifo.ts';
 
 export interface LoadStateDeps {
   readonly store: StateStore;
@@ -27,10 +29,20 @@ export const loadState = (deps: LoadStateDeps): typeof nodeActors.loadState =>
       const lists = await listAll(deps.store);
       const plan = planBoot(foundIn(lists, deps));
       const failures = await carryOut(plan, deps.store);
+      const fifos = await sweepExitFifos(deps.store.dir, lists.runs.values).catch((thrown: unknown) => causeOf(thrown, 'state_store_failed'));
       return {
         pools: plan.pools,
-        setAside: [...Object.values(lists).flatMap(({ setAside }) => setAside.map(({ cause }) => cause)), ...plan.troubles, ...failures],
-        cleaned: [...sweptIn(lists), ...plan.leftovers.map(said)],
+        setAside: [
+          ...Object.values(lists).flatMap(({ setAside }) => setAside.map(({ cause }) => cause)),
+          ...plan.troubles,
+          ...failures,
+          ...(isCause(fifos) ? [fifos] : []),
+        ],
+        cleaned: [
+          ...sweptIn(lists),
+          ...plan.leftovers.map(said),
+          ...(isCause(fifos) ? [] : fifos.map((path) => `${relative(deps.store.dir, path)}: of a start that was cut off`)),
+        ],
         ...stamp(),
       };
     } catch (thrown) {

@@ -1,4 +1,4 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createActor, toPromise } from 'xstate';
@@ -113,6 +113,16 @@ describe('A start', () => {
     expect(pools.map(({ poolId }) => poolId)).toEqual(['a']);
     expect(cleaned.map((line) => line.split(':')[0])).toEqual([`runs/${leftover}`, 'trees/a.json', 'pools/gone.json']);
     expect([await filesOf(store, 'pools'), await filesOf(store, 'trees'), await filesOf(store, 'runs')]).toEqual([[], [], ['a.json']]);
+  });
+
+  it('clears away the FIFO of a start that was cut off before its record was there', async () => {
+    const store = await opened();
+    await mkdir(join(store.dir, 'exits'));
+    for (const name of ['a.one', 'a.two']) await writeFile(join(store.dir, 'exits', name), '');
+    await store.runs.write('a', runOf('a', { incarnation: 'two', exitFifo: join(store.dir, 'exits', 'a.two') }));
+    const { cleaned } = await load(store, specOf('a'));
+    expect(cleaned).toEqual(['exits/a.one: of a start that was cut off']);
+    expect(await filesOf(store, 'exits')).toEqual(['a.two']);
   });
 
   it('lets the pools file win over the API, says so, and leaves both as they are', async () => {

@@ -5,7 +5,6 @@
  * Nothing of an engine ends with the daemon. Engines share the daemon's cgroup, so none is ever killed by cgroup.
  */
 import { closeSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CauseError } from '../../cause.ts';
 import { stamp } from '../../clock.ts';
@@ -17,7 +16,7 @@ import type { Launcher, RunFacts, StopOptions, StopOutcome } from '../launcher.t
 import type { Trees } from './descendants.ts';
 import { endTree } from './end-tree.ts';
 import { engineMissing, whyNotExecutable } from './executable.ts';
-import { makeExitFifo, removeExitFifo } from './exit-fifo.ts';
+import { exitFifoOf, makeExitFifo, removeExitFifo } from './exit-fifo.ts';
 import { type Gate, startGate } from './gate.ts';
 import { watchExit } from './watch-exit.ts';
 
@@ -46,7 +45,7 @@ export const detachedLauncher = ({ stateDir, runs, trees, bootId }: DetachedLaun
   const start = async (plan: LaunchPlan, facts: RunFacts): Promise<RunRecord> => {
     const problem = await whyNotExecutable(plan.executable);
     if (problem !== null) throw new CauseError(engineMissing(plan.executable, problem));
-    const exitFifo = join(stateDir, 'exits', `${facts.poolId}.${facts.incarnation}`);
+    const exitFifo = exitFifoOf(stateDir, facts.poolId, facts.incarnation);
     try {
       const gate = await startBehindFifo(plan, facts.logFile, exitFifo);
       const run = await recordOrClose(gate, facts, exitFifo, runs);

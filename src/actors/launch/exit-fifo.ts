@@ -5,16 +5,22 @@
  * Nothing is ever written. An engine that closes files it does not know gives an early end-of-file, so the end is only a hint.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { mkdir, unlink } from 'node:fs/promises';
+import { mkdir, readdir, unlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { CauseError } from '../../cause.ts';
+import type { RunRecord } from '../../machines/vocabulary.ts';
 import { fdsOf } from '../../os/proc-fds.ts';
 import { isDead, type ProcIdentity, type ProcStat } from '../../os/proc-stat.ts';
 
 /** mkfifo takes a millisecond; a file system that hangs is told. */
 const makeDeadlineMs = 5_000;
+
+const exitsDir = 'exits';
+
+/** Of one start, below the state directory. */
+export const exitFifoOf = (stateDir: string, poolId: string, incarnation: string): string => join(stateDir, exitsDir, `${poolId}.${incarnation}`);
 
 /** Makes it; `writeEnd` is for the engine and is to be closed here once the engine has it. */
 export const makeExitFifo = async (path: string): Promise<{ readonly writeEnd: number }> => {
@@ -41,6 +47,20 @@ export const removeExitFifo = async (path: string): Promise<void> => {
   await unlink(path).catch((thrown: unknown) => {
     if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT')) throw thrown;
   });
+};
+
+/** Removes those of starts that never came to a record. Says which. Only while no engine is being started. */
+export const sweepExitFifos = async (stateDir: string, recorded: readonly RunRecord[]): Promise<readonly string[]> => {
+  const dir = join(stateDir, exitsDir);
+  const kept = new Set(recorded.map(({ exitFifo }) => exitFifo));
+  const paths = (await readdir(dir).catch(noneWhereMissing)).map((name) => join(dir, name)).filter((path) => !kept.has(path));
+  for (const path of paths) await removeExitFifo(path);
+  return paths;
+};
+
+const noneWhereMissing = (thrown: unknown): readonly string[] => {
+  if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return [];
+  throw thrown;
 };
 
 /**
