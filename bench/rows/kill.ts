@@ -36,7 +36,7 @@ export const kill: Row = {
       const events = await daemon.follow();
 
       const killOne = async (id: string, bare: BareEngine) => {
-        const left = events.next(`${id} to leave ready`, ({ pool_id, from }) => pool_id === id && from.startsWith('ready'));
+        const left = events.next(`${id} to leave ready`, ({ pool_id, from, to }) => pool_id === id && from.startsWith('ready') && !to.startsWith('ready'));
         const beat = plane.heartbeats.next(`a heartbeat without ${id}`, (heard) => heard.ready.get(id) === false);
         const pid = daemon.enginePid(id);
         const begun = performance.now();
