@@ -79,17 +79,7 @@ export const outcomeOf = ({ before, snapshot, failed, to }: Observation): string
 
 /** Eight hex digits over the context without its samples and secrets. For comparing, not for security. */
 export const contextDigest = (context: MachineState['context']): string =>
-  typeof context === 'object' && context !== null ? cachedDigest(context, digestOfParts) : partDigest(context);
-
-const digestOfParts = (context: object): string => {
-  const parts = Object.entries(context).filter(([key, value]) => key !== 'samples' && value !== undefined);
-  return fnv1a(
-    parts
-      .map(([key, value]) => `${key}:${typeof value === 'object' && value !== null ? cachedDigest(value, partDigest) : partDigest({ [key]: value })}`)
-      .sort()
-      .join(),
-  );
-};
+  isObject(context) ? cachedDigest(context, digestOfContext) : partDigest(context);
 
 /** Contexts and their parts are replaced, never changed: most are the same object as at the event before. */
 const digests = new WeakMap<object, string>();
@@ -101,6 +91,24 @@ const cachedDigest = (value: object, digestOf: (value: object) => string): strin
   digests.set(value, digest);
   return digest;
 };
+
+const digestOfContext = (context: object): string =>
+  joined(
+    Object.entries(context)
+      .filter(([key, value]) => key !== 'samples' && value !== undefined)
+      .map(([key, value]) => `${key}:${isObject(value) ? cachedDigest(value, digestOfPart) : partDigest({ [key]: value })}`),
+  );
+
+/** A table, such as the roster, by its entries: one pool's change does not have all of them digested again. */
+const digestOfPart = (part: object): string =>
+  isTable(part) ? joined(Object.entries(part).map(([key, entry]) => `${key}:${cachedDigest(entry, partDigest)}`)) : partDigest(part);
+
+const isTable = (part: object): part is Readonly<Record<string, object>> =>
+  !Array.isArray(part) && Object.values(part).every((entry) => isObject(entry) && !Array.isArray(entry));
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+const joined = (parts: string[]): string => fnv1a(parts.sort().join());
 
 const partDigest = (value: unknown): string => fnv1a(JSON.stringify(sanitise(value)) ?? '');
 
