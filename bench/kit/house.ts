@@ -18,7 +18,6 @@ export const inHouse = async <T>(work: (house: House) => Promise<T>): Promise<T>
   const undos: Undo[] = [() => rm(dir, { recursive: true, force: true, maxRetries: 3 })];
   const clear = async (): Promise<void> => {
     open.delete(clear);
-    if (process.env.KEEPDIR) (await import('node:fs')).cpSync(dir, process.env.KEEPDIR, { recursive: true, filter: (p) => !p.includes('exits') });
     for (let undo = undos.pop(); undo !== undefined; undo = undos.pop()) await undo();
   };
   open.add(clear);
