@@ -28,6 +28,7 @@ const report = (poolId: string, state: PoolState, facts: Partial<Extract<PoolRep
   draining: state === 'draining',
   slotsFree: null,
   slotsTotal: null,
+  hostSuspected: false,
   ...facts,
 });
 
@@ -385,6 +386,13 @@ describe('pools', () => {
 });
 
 describe('handoff files', () => {
+  it('are not looked for before it is known which pools are declared', async () => {
+    const node = drive({ boot: found([bootPool({ poolId: 'a' })]) });
+    expect(Object.keys(node.actor.getSnapshot().children)).not.toContain('handoffs');
+    await node.booted();
+    expect(Object.keys(node.actor.getSnapshot().children)).toContain('handoffs');
+  });
+
   it('of a pool that is there go to it, and what it made of them to the watcher', async () => {
     const node = await serving({ poolId: 'a' });
     node.send({ type: 'handoff.appeared', handoff: handoff({ poolId: 'a', file: 'a-r0.json' }), ...tick() });

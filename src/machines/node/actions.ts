@@ -225,6 +225,10 @@ export const node = base.extend({
       enqueue.sendTo('handoffs', { type: 'handoff.settled', file, outcome });
     }),
 
+    watchHandoffs: enqueueActions(({ enqueue }) => {
+      enqueue.spawnChild('watchHandoffs', { id: 'handoffs', input: {} });
+    }),
+
     // --- the control plane
     startRegistration: enqueueActions(({ context, enqueue }) => {
       enqueue.spawnChild('registration', { id: 'registration', input: context.registration });

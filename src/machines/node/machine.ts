@@ -18,6 +18,8 @@ const lifecycle = node.createStateConfig({
   initial: 'booting',
   states: {
     booting: {
+      // Not before it is known which pools are declared: a handoff file of one of them is no stranger's.
+      exit: 'watchHandoffs',
       invoke: {
         id: 'loadState',
         src: 'loadState',
@@ -126,7 +128,6 @@ export const nodeMachine = node.createMachine({
   type: 'parallel',
   invoke: [
     { id: 'gpus', src: 'watchGpus', input: () => ({}) },
-    { id: 'handoffs', src: 'watchHandoffs', input: () => ({}) },
     { id: 'roster', src: 'keepRoster', input: () => ({}) },
   ],
   states: { lifecycle, gpus, restarts },
