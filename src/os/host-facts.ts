@@ -1,6 +1,6 @@
-/** What this machine is: read once at the start. Says nothing of GPUs; systeminformation's own GPU call blocks the loop. */
+/** What this machine is: read once at the start, without starting a program. Says nothing of GPUs. */
+import { readFile } from 'node:fs/promises';
 import { availableParallelism, hostname, release, totalmem, type } from 'node:os';
-import { osInfo } from 'systeminformation';
 import type { HostFacts } from '../machines/views.ts';
 import { bootId } from './boot-id.ts';
 
@@ -14,8 +14,17 @@ export const hostFacts = (): HostFacts => ({
   boot_id: bootId(),
 });
 
-/** `Debian GNU/Linux 12`; null where it cannot be told. */
+/** `Debian GNU/Linux 12`, by os-release(5); null where it cannot be told. */
 export const distribution = async (): Promise<string | null> => {
-  const { distro, release: version } = await osInfo();
-  return distro === '' ? null : `${distro} ${version}`.trim();
+  for (const file of ['/etc/os-release', '/usr/lib/os-release']) {
+    const text = await readFile(file, 'utf8').catch(() => null);
+    if (text !== null) return nameIn(text);
+  }
+  return null;
+};
+
+const nameIn = (text: string): string | null => {
+  const field = (name: string): string => new RegExp(`^${name}=["']?([^"'\\n]*)`, 'm').exec(text)?.[1]?.trim() ?? '';
+  const found = `${field('NAME')} ${field('VERSION_ID')}`.trim();
+  return found === '' ? null : found;
 };
