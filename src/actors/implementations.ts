@@ -21,6 +21,7 @@ import type { Launcher } from './launcher.ts';
 import { loadState } from './load-state.ts';
 import { measureGpus } from './measure-gpus.ts';
 import type { Owners } from './name-owners.ts';
+import { suspectHost } from './probe/host-suspicion.ts';
 import type { ListenerOwner } from './probe/probe-once.ts';
 import { probeHealth } from './probe-health.ts';
 import { proveReadiness } from './prove-readiness.ts';
@@ -94,7 +95,7 @@ const providePool = (effects: Effects) => {
       dropRecord: dropRecord(forgetting),
       watchEngine: watchEngine({ ...effects, onTrouble: (run, cause) => effects.onTrouble(run.poolId, cause) }),
       watchStart: watchStart(effects),
-      probeHealth: probeHealth({ ...probing, vramUsedBytes: effects.vramUsedBytes }),
+      probeHealth: probeHealth({ ...probing, vramUsedBytes: effects.vramUsedBytes, suspicion: suspectHost() }),
       keepMemory: keepMemory({ memories: store.memories, bootId: effects.bootId, lost: effects.onTrouble }),
     },
   });

@@ -10,8 +10,9 @@ import { isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import { adapterFor } from '../engines/index.ts';
 import type { ProbePace, poolActors } from '../machines/pool/actors.ts';
-import type { RunRecord } from '../machines/vocabulary.ts';
+import type { ProbeOutcome, RunRecord } from '../machines/vocabulary.ts';
 import { keepCanary } from './probe/canary.ts';
+import type { HostSuspicion } from './probe/host-suspicion.ts';
 import { type Probe, type ProbeDeps, probeOnce } from './probe/probe-once.ts';
 import { watchStandstill } from './probe/standstill.ts';
 import { makeTeller } from './probe/tell.ts';
@@ -19,6 +20,8 @@ import { makeTeller } from './probe/tell.ts';
 export interface ProbeHealthDeps extends ProbeDeps {
   /** What the engine's processes hold on its GPUs, as last seen; null: not known. */
   readonly vramUsedBytes: ((run: RunRecord) => number | null) | null;
+  /** One for all engines. */
+  readonly suspicion: HostSuspicion;
 }
 
 const firstLoadingMs = 15;
@@ -31,6 +34,7 @@ export const probeHealth = (deps: ProbeHealthDeps): typeof poolActors.probeHealt
   fromCallback<{ type: 'probe.paced'; pace: ProbePace }, { readonly run: RunRecord; readonly pace: ProbePace }>(({ sendBack, receive, input }) => {
     const { run } = input;
     const teller = makeTeller(() => deps.vramUsedBytes?.(run) ?? null);
+    const watched = deps.suspicion.watch(run);
     const standstill = watchStandstill(run);
     const adapter = adapterFor(run.engine);
     const canary = keepCanary({ run, token: isCause(adapter) ? null : adapter.token, readApiKey: deps.readApiKey });
@@ -41,7 +45,9 @@ export const probeHealth = (deps: ProbeHealthDeps): typeof poolActors.probeHealt
         const answered = await probeOnce(run, deps, { emptying: pace === 'emptying', signal });
         const probe = await canary.judge(standstill.judge(answered, stamp().mono), signal);
         if (signal.aborted) return;
-        for (const fact of teller.tell(probe, pace)) sendBack(fact);
+        // One that has yet to load fails for nobody's fault.
+        const hostSuspected = (pace !== 'loading' || teller.hasPassed()) && watched.note(outcomeOf(probe), stamp().mono);
+        for (const fact of teller.tell(probe, pace, hostSuspected)) sendBack(fact);
         await pause(pauseAfter(probe, pace, round, teller.hasPassed(), run), signal);
       }
     };
@@ -55,8 +61,13 @@ export const probeHealth = (deps: ProbeHealthDeps): typeof poolActors.probeHealt
 
     receive((event) => pace(event.pace));
     pace(input.pace);
-    return () => turn.abort();
+    return () => {
+      turn.abort();
+      watched.end();
+    };
   });
+
+const outcomeOf = (probe: Probe): ProbeOutcome => (probe.kind === 'loading' ? 'error' : probe.outcome);
 
 /** Milliseconds from the end of one probe to the begin of the next. */
 const pauseAfter = (probe: Probe, pace: ProbePace, round: number, hasPassed: boolean, { spec }: RunRecord): number => {

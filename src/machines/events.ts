@@ -45,7 +45,13 @@ export type EngineFact = Stamp &
     | { readonly type: 'engine.sampled'; readonly outcome: ProbeOutcome; readonly load: Load; readonly vramUsedBytes: number | null }
     /** Said for the first passes after anything else; a steady engine is only sampled. */
     | { readonly type: 'health.passed'; readonly outcome: 'ok' | 'busy'; readonly load: Load }
-    | { readonly type: 'health.failed'; readonly outcome: Exclude<ProbeOutcome, 'ok' | 'busy'>; readonly cause: Cause }
+    | {
+        readonly type: 'health.failed';
+        readonly outcome: Exclude<ProbeOutcome, 'ok' | 'busy'>;
+        readonly cause: Cause;
+        /** Most engines of the daemon failed in the same way at the same time. */
+        readonly hostSuspected: boolean;
+      }
     | { readonly type: 'residency.violated'; readonly cause: Cause }
   );
 
@@ -90,6 +96,8 @@ export type PoolReport =
       readonly draining: boolean;
       readonly slotsFree: number | null;
       readonly slotsTotal: number | null;
+      /** Its latest probe failed together with those of most other engines. */
+      readonly hostSuspected: boolean;
     }
   | {
       readonly type: 'admission.requested';

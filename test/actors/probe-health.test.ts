@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createActor, setup, stopChild } from 'xstate';
+import { suspectHost } from '../../src/actors/probe/host-suspicion.ts';
 import { type ProbeHealthDeps, probeHealth } from '../../src/actors/probe-health.ts';
 import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
 import type { EngineFact } from '../../src/machines/events.ts';
@@ -24,7 +25,13 @@ interface Probing {
 
 const probing = (run: RunRecord, pace: ProbePace, deps: Partial<ProbeHealthDeps> = {}): Probing => {
   const facts: EngineFact[] = [];
-  const logic = probeHealth({ listenerOwner: async () => 'ours', readApiKey: async () => null, vramUsedBytes: null, ...deps });
+  const logic = probeHealth({
+    listenerOwner: async () => 'ours',
+    readApiKey: async () => null,
+    vramUsedBytes: null,
+    suspicion: suspectHost(),
+    ...deps,
+  });
   const parent = setup({ actors: { probe: logic } }).createMachine({
     invoke: { id: 'probe', src: 'probe', input: { run, pace } },
     on: { stop: { actions: stopChild('probe') }, '*': { actions: ({ event }) => facts.push(event as unknown as EngineFact) } },
@@ -245,6 +252,47 @@ describe('A steady engine', () => {
       type: 'health.passed',
       load: { slotsTotal: null, slotsFree: null, inFlight: null },
     });
+  });
+});
+
+describe('Engines that fail together', () => {
+  const suspected = ({ said }: Probing): readonly boolean[] =>
+    said('health.failed').map((fact) => fact.type === 'health.failed' && fact.hostSuspected);
+
+  it('make their host suspected, until too few of them fail alike', async () => {
+    const suspicion = suspectHost();
+    const houses = [llama(), llama(), llama()];
+    const probes: Probing[] = [];
+    for (const { listener } of houses) probes.push(probing(runAt((await httpEngine(listener)).port), 'steady', { suspicion }));
+    const [first, second, third] = probes as [Probing, Probing, Probing];
+    await until('samples of all', () => probes.every(({ said }) => said('engine.sampled').length >= 3));
+    const [one, two] = [houses[0]?.state, houses[1]?.state];
+    Object.assign(one ?? {}, { health: 500 });
+    await until('failures of one', () => first.said('health.failed').length >= 3);
+    expect(suspected(first)).not.toContain(true);
+    Object.assign(two ?? {}, { slotsHang: true });
+    await until('a failure of another kind', () => second.said('health.failed').length >= 1);
+    expect(suspected(second)).not.toContain(true);
+    Object.assign(two ?? {}, { slotsHang: false, health: 500 });
+    await until('the host to be suspected by both', () => suspected(first).at(-1) && suspected(second).at(-1));
+    second.stop();
+    await until('it to be suspected no more', () => suspected(first).at(-1) === false);
+    expect(third.said('health.failed')).toEqual([]);
+  });
+
+  it('say nothing of their host while they have yet to load', async () => {
+    const suspicion = suspectHost();
+    const loading = [llama(), llama()];
+    for (const { state, listener } of loading) {
+      state.loading = true;
+      probing(runAt((await httpEngine(listener)).port), 'loading', { suspicion });
+    }
+    const failing = llama();
+    failing.state.health = 500;
+    const probe = probing(runAt((await httpEngine(failing.listener)).port), 'steady', { suspicion });
+    await until('failures', () => probe.said('health.failed').length >= 3);
+    expect(loading.every(({ state }) => state.asked.length > 3)).toBe(true);
+    expect(suspected(probe)).not.toContain(true);
   });
 });
 

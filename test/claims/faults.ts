@@ -177,9 +177,10 @@ export const faults: readonly Fault[] = [
     ...by('orchestrator/wire.test.ts', 'never says more free than total, a fraction, or a negative number'),
   ]),
   fault(54, 'a sleeping model is healthy', 'flags that let it sleep are refused', by('engines/llamacpp.test.ts', 'has %s, which a pool may not set')),
-  fault(55, 'a bad probe ejects every pool at once', 'half of the pools in one round: the host is suspected', [], {
-    missing: 'not built: each pool is judged alone',
-  }),
+  fault(55, 'a bad probe ejects every pool at once', 'half of the pools in one round: the host is suspected', [
+    ...by('actors/probe-health.test.ts', 'make their host suspected, until too few of them fail alike'),
+    ...by('machines/pool/serving.ts', 'that most engines fail at once are waited out for one more, which is said'),
+  ]),
   fault(
     56,
     'flapping',

@@ -2,6 +2,7 @@
 import { createServer, type Socket } from 'node:net';
 import { expect, it } from 'vitest';
 import { createActor, setup } from 'xstate';
+import { suspectHost } from '../../src/actors/probe/host-suspicion.ts';
 import { probeHealth } from '../../src/actors/probe-health.ts';
 import { gpuRun, gpuSpec } from '../kit/gpu-facts.ts';
 import { until } from '../kit/until.ts';
@@ -20,7 +21,7 @@ it('an engine that never answers has two connections of the daemon at most (row 
     socket.resume();
   });
   const port = await new Promise<number>((resolve) => engine.listen(0, '127.0.0.1', () => resolve(Object(engine.address()).port)));
-  const probe = probeHealth({ listenerOwner: async () => 'ours', readApiKey: async () => null, vramUsedBytes: null });
+  const probe = probeHealth({ listenerOwner: async () => 'ours', readApiKey: async () => null, vramUsedBytes: null, suspicion: suspectHost() });
   const run = gpuRun({ port, spec: gpuSpec({ health }) });
   const actor = createActor(
     setup({ actors: { probe } }).createMachine({ invoke: { id: 'probe', src: 'probe', input: { run, pace: 'steady' } }, on: { '*': {} } }),

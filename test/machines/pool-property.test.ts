@@ -57,7 +57,7 @@ const events: fc.Arbitrary<BareEvent> = fc.oneof(
   cause.map((because): BareEvent => ({ type: 'gpus.unmatched', cause: { ...because, code: 'gpu_lost' } })),
   cause.map((because): BareEvent => ({ type: 'memory.failed', cause: because })),
   fc
-    .record({ outcome: fc.constantFrom('timeout', 'refused', 'error', 'wedged', 'foreign'), cause })
+    .record({ outcome: fc.constantFrom('timeout', 'refused', 'error', 'wedged', 'foreign'), cause, hostSuspected: fc.boolean() })
     .map((failure): BareEvent => ({ type: 'health.failed', ...failure })),
   loads.map((load): BareEvent => ({ type: 'health.passed', outcome: 'ok', load })),
   loads.map((load): BareEvent => ({ type: 'engine.loadChanged', load })),

@@ -55,6 +55,7 @@ export const facts: Readonly<Record<string, readonly PoolEvent[]>> = {
     type: 'health.failed',
     outcome,
     cause: because(outcome === 'foreign' ? 'port_conflict' : 'health_failed'),
+    hostSuspected: false,
     ...at,
   })),
   'engine.loadChanged': [0, 1].map((inFlight) => ({ type: 'engine.loadChanged', load: load(inFlight), ...at })),

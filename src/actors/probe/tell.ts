@@ -16,7 +16,7 @@ export interface Teller {
   readonly hasPassed: () => boolean;
   /** The next emptying reading is said whatever it is. */
   readonly repaced: () => void;
-  readonly tell: (probe: Probe, pace: ProbePace) => readonly EngineFact[];
+  readonly tell: (probe: Probe, pace: ProbePace, hostSuspected: boolean) => readonly EngineFact[];
 }
 
 export const makeTeller = (vramUsedBytes: () => number | null): Teller => {
@@ -44,7 +44,7 @@ export const makeTeller = (vramUsedBytes: () => number | null): Teller => {
     repaced: () => {
       said = null;
     },
-    tell: (probe, pace) => {
+    tell: (probe, pace, hostSuspected) => {
       switch (probe.kind) {
         case 'passed':
           return pass(probe, pace);
@@ -52,7 +52,7 @@ export const makeTeller = (vramUsedBytes: () => number | null): Teller => {
         case 'failed': {
           passes = 0;
           const quiet = pace === 'loading' && !everPassed && !(probe.kind === 'failed' && probe.outcome === 'foreign');
-          return quiet ? [] : [fail(probe)];
+          return quiet ? [] : [fail(probe, hostSuspected)];
         }
         default:
           return assertNever(probe);
@@ -61,13 +61,14 @@ export const makeTeller = (vramUsedBytes: () => number | null): Teller => {
   };
 };
 
-const fail = (probe: Extract<Probe, { kind: 'loading' | 'failed' }>): EngineFact =>
+const fail = (probe: Extract<Probe, { kind: 'loading' | 'failed' }>, hostSuspected: boolean): EngineFact =>
   probe.kind === 'failed'
-    ? { type: 'health.failed', outcome: probe.outcome, cause: probe.cause, ...stamp() }
+    ? { type: 'health.failed', outcome: probe.outcome, cause: probe.cause, hostSuspected, ...stamp() }
     : {
         type: 'health.failed',
         outcome: 'error',
         cause: { code: 'health_failed', message: 'expected a ready engine, found it loading again' },
+        hostSuspected,
         ...stamp(),
       };
 

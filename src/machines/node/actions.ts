@@ -133,8 +133,8 @@ export const node = base.extend({
     keepReport: enqueueActions(({ context, enqueue }, { poolId, ...report }: Omit<Extract<PoolReport, { type: 'pool.changed' }>, 'type'>) => {
       const entry = context.roster[poolId];
       if (entry === undefined) return;
-      const { state, live, ready, draining, slotsFree, slotsTotal } = report;
-      const kept = { state, live, ready, draining, slotsFree, slotsTotal };
+      const { state, live, ready, draining, slotsFree, slotsTotal, hostSuspected } = report;
+      const kept = { state, live, ready, draining, slotsFree, slotsTotal, hostSuspected };
       enqueue.assign({ roster: withEntry(context.roster, poolId, { report: kept }) });
       // What it holds of its cards has changed.
       if (entry.report?.state !== state && (state === 'ready' || state === 'offline')) enqueue.sendTo('gpus', { type: 'gpus.look' });

@@ -94,9 +94,15 @@ const degradations = (value: NodeSnapshot['value'], context: NodeContext): strin
   ...(topOf(value.gpus) === 'blind' ? ['gpus_blind'] : []),
   ...Object.values(context.quarantines).map(({ poolId, gpus }) => `gpu_quarantined: ${gpus.map(({ index }) => index).join(',')} (left by ${poolId})`),
   ...(topOf(value.restarts) === 'calm' ? [] : [topOf(value.restarts) === 'storming' ? 'restart_storm' : 'restarts_gathering']),
+  ...suspicion(context),
   ...(context.fileMistakes ?? []).map((mistake) => `pools_file_invalid: ${mistake}`),
   ...context.troubles.map(({ code, message }) => `${code}: ${message}`),
 ];
+
+const suspicion = ({ roster }: NodeContext): string[] => {
+  const pools = Object.values(roster).flatMap(({ poolId, report }) => (report?.hostSuspected === true ? [poolId] : []));
+  return pools.length === 0 ? [] : [`host_suspected: most engines fail the same probe at once (${pools.sort().join(', ')})`];
+};
 
 const notBegun = ({ registration }: NodeContext): RegistrationView => ({
   state: registration.enabled ? 'unregistered' : 'disabled',

@@ -27,7 +27,7 @@ import type {
 import type { ProbePace } from './actors.ts';
 import { attachedRun } from './attached.ts';
 import { backedOff, blamed, gpusBlamed, heldVram, stuck, unstuck } from './blame.ts';
-import { type Drain, type PoolContext, unknownLoad } from './context.ts';
+import { type Drain, noProbes, type PoolContext, unknownLoad } from './context.ts';
 import { stampOf } from './failure.ts';
 import { memoryOf, recalledDrain } from './memory.ts';
 import {
@@ -153,7 +153,7 @@ export const pool = base.extend({
       ({ context }, { proof: { residency, evidence, slotsTotal, engineVersion, modelsAvailable, firstTokenMs } }: { proof: Proof }) => ({
         proof: { residency, evidence, slotsTotal, engineVersion, modelsAvailable, firstTokenMs },
         load: { ...context.load, slotsTotal: context.load.slotsTotal ?? slotsTotal },
-        health: { failures: 0, passes: 0 },
+        health: noProbes,
       }),
     ),
 
@@ -170,9 +170,11 @@ export const pool = base.extend({
     pace: enqueueActions(({ enqueue, self }, { pace }: { pace: ProbePace }) => {
       if (self._parent) enqueue.sendTo('health', { type: 'probe.paced', pace });
     }),
-    countPass: assign(({ context }) => ({ health: { failures: 0, passes: context.health.passes + 1 } })),
-    countFailure: assign(({ context }) => ({ health: { failures: context.health.failures + 1, passes: 0 } })),
-    forgetProbes: assign({ health: { failures: 0, passes: 0 } }),
+    countPass: assign(({ context }) => ({ health: { ...noProbes, passes: context.health.passes + 1 } })),
+    countFailure: assign(({ context }, { hostSuspected }: { hostSuspected: boolean }) => ({
+      health: { failures: context.health.failures + 1, passes: 0, hostSuspected },
+    })),
+    forgetProbes: assign({ health: noProbes }),
     keepLoad: assign((_, { load }: { load: Load }) => ({ load })),
     forgetInFlight: assign(({ context }) => ({ load: { ...context.load, inFlight: null } })),
     keepSample: assign(
@@ -231,6 +233,11 @@ export const pool = base.extend({
     announceFullness: enqueueActions(({ context, enqueue, self }, { load }: { load: Load }) => {
       const now = { ...context, load };
       if (self._parent && (context.load.slotsFree === 0) !== (load.slotsFree === 0)) enqueue.sendTo(self._parent, changed(now, 'ready'));
+    }),
+    /** Only when the host comes to be suspected, or no longer is. */
+    announceSuspicion: enqueueActions(({ context, enqueue, self }, { state, hostSuspected }: { state: PoolState; hostSuspected: boolean }) => {
+      const now = { ...context, health: { ...context.health, hostSuspected } };
+      if (self._parent && context.health.hostSuspected !== hostSuspected) enqueue.sendTo(self._parent, changed(now, state));
     }),
     /** A timer brings no time with it: what it ended is not counted into storms. */
     reportBackoff: enqueueActions(({ context, event, enqueue, self }) => {

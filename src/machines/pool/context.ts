@@ -64,6 +64,13 @@ export interface Drain {
   readonly forced: boolean;
 }
 
+/** Probes in a row. `hostSuspected`: the latest failed together with those of most other engines. */
+export interface ProbeTally {
+  readonly failures: number;
+  readonly passes: number;
+  readonly hostSuspected: boolean;
+}
+
 export interface Reload {
   readonly operationId: string;
   /** The spec that ran before; null when none was running. */
@@ -96,7 +103,7 @@ export interface PoolContext {
   readonly recorded: Pick<PoolMemory, 'phase' | 'proof' | 'drain'> | null;
   readonly proof: Proof | null;
   readonly load: Load;
-  readonly health: { readonly failures: number; readonly passes: number };
+  readonly health: ProbeTally;
   readonly drain: Drain | null;
   readonly survivors: readonly number[];
   readonly restart: RestartMemory;
@@ -112,6 +119,8 @@ export interface PoolContext {
     readonly progress: { readonly step: 'engine' | 'model'; readonly doneBytes: number | null; readonly totalBytes: number | null } | null;
   };
 }
+
+export const noProbes: ProbeTally = { failures: 0, passes: 0, hostSuspected: false };
 
 export const unknownLoad: Load = { slotsTotal: null, slotsFree: null, inFlight: null };
 
@@ -137,7 +146,7 @@ export const initialContext = (input: PoolInput): PoolContext => ({
   recorded: input.run ? { phase: input.memory?.phase ?? null, proof: input.memory?.proof ?? null, drain: input.memory?.drain ?? null } : null,
   proof: null,
   load: unknownLoad,
-  health: { failures: 0, passes: 0 },
+  health: noProbes,
   drain: null,
   survivors: [],
   restart: input.memory?.restart ?? freshRestart,

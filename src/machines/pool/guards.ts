@@ -8,11 +8,18 @@ interface Args {
   readonly context: PoolContext;
 }
 
+interface ProbeFailure {
+  readonly outcome: string;
+  readonly hostSuspected: boolean;
+}
+
 const isManaged = (context: PoolContext) => context.origin !== 'attached';
 /** Ours, identified and not yet ended. */
 const runsEngine = (context: PoolContext) => isManaged(context) && context.run !== null && context.recorded === null;
 const changesSpec = (context: PoolContext, specHash: string) => specHash !== (context.nextSpec ?? context).specHash;
-const failsForGood = (context: PoolContext, outcome: string) => outcome === 'wedged' || context.health.failures + 1 >= context.spec.health.failures;
+/** What most engines fail at once is waited out for one more probe. */
+const failsForGood = ({ health, spec }: PoolContext, { outcome, hostSuspected }: ProbeFailure) =>
+  outcome === 'wedged' || health.failures + 1 >= spec.health.failures + (hostSuspected && outcome !== 'foreign' ? 1 : 0);
 /** An order stands against an engine that goes on as it is. */
 const isOrderedAway = (context: PoolContext) => context.wanted === 'down' || context.removing || context.shuttingDown || context.nextSpec !== null;
 const isDrainedForHealth = (context: PoolContext) => context.drain?.why === 'health';
@@ -58,8 +65,8 @@ export const guards = {
 
   isForeign: ({ context }: Args, params: { outcome: string }) => runsEngine(context) && params.outcome === 'foreign',
   /** So many failed probes in a row, or one that shows work standing still. */
-  failsForGood: ({ context }: Args, params: { outcome: string }) => failsForGood(context, params.outcome),
-  attachedFailsForGood: ({ context }: Args, params: { outcome: string }) => !isManaged(context) && failsForGood(context, params.outcome),
+  failsForGood: ({ context }: Args, params: ProbeFailure) => failsForGood(context, params),
+  attachedFailsForGood: ({ context }: Args, params: ProbeFailure) => !isManaged(context) && failsForGood(context, params),
   /** Two good probes in a row bring a failed engine back. */
   isSecondPass: ({ context }: Args) => context.health.passes + 1 >= 2,
 

@@ -14,8 +14,13 @@ export const changed = (context: PoolContext, state: PoolState): PoolReport => {
     draining: state === 'draining',
     slotsFree: free,
     slotsTotal: total,
+    hostSuspected: showsSuspicion(context, state),
   };
 };
+
+/** Only where probes are counted. */
+export const showsSuspicion = ({ health, drain }: PoolContext, state: PoolState): boolean =>
+  health.hostSuspected && (state === 'ready' || (state === 'draining' && drain?.why === 'health'));
 
 /** An engine process of this pool exists: recorded by us, identified, and not yet ended. `path`: `draining.releasing`. */
 export const isLive = (context: PoolContext, path: string): boolean =>

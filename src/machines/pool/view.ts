@@ -7,7 +7,7 @@ import { reasonRow } from '../reasons.ts';
 import type { PoolStatus } from '../views.ts';
 import type { PoolState } from '../vocabulary.ts';
 import type { PoolContext } from './context.ts';
-import { isLive, slotsOf } from './reports.ts';
+import { isLive, showsSuspicion, slotsOf } from './reports.ts';
 
 export interface PoolSnapshot {
   readonly value: unknown;
@@ -73,6 +73,7 @@ export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): Pool
 
 const degradations = (context: PoolContext, path: string): string[] => [
   ...(path.endsWith('suspect') ? ['suspect'] : []),
+  ...(showsSuspicion(context, stateOf(path)) ? ['host_suspected'] : []),
   ...(context.memoryFailed === null ? [] : ['state_store_failed']),
   ...(path === 'uninitialized.idle' && context.wanted === 'up' ? ['gpus_unknown'] : []),
 ];

@@ -53,7 +53,8 @@ When('its engine ends with {cause}', async (world: World, code: ReasonCode) => {
 When('it is started by hand', (world: World) => pool(world).send({ type: 'pool.start' }));
 When('it becomes ready', (world: World) => toReady(pool(world)));
 When('{int} probe(s) in a row fail(s)', (world: World, times: number) => {
-  for (let count = 0; count < times; count += 1) pool(world).send({ type: 'health.failed', outcome: 'timeout', cause: because('health_failed') });
+  for (let count = 0; count < times; count += 1)
+    pool(world).send({ type: 'health.failed', outcome: 'timeout', cause: because('health_failed'), hostSuspected: false });
 });
 When('{int} probe(s) in a row pass(es)', (world: World, times: number) => {
   for (let count = 0; count < times; count += 1) pool(world).send({ type: 'health.passed', outcome: 'ok', load: load(0) });

@@ -157,7 +157,7 @@ describe('a recorded process', () => {
     const pool = await adopted(
       recordedInput('ready'),
       { type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('engine_exited'), tail: [] },
-      { type: 'health.failed', outcome: 'foreign', cause: because('port_conflict') },
+      { type: 'health.failed', outcome: 'foreign', cause: because('port_conflict'), hostSuspected: false },
       { type: 'residency.violated', cause: because('residency_violation') },
       { type: 'engine.loadChanged', load: load(1) },
     );

@@ -5,7 +5,7 @@ import { prove } from '../../kit/pool-steps.ts';
 import { attachedInput, because, foreignHandoff, gpus, load, spec } from '../../kit/pool-words.ts';
 import { drive, settledFiles } from './story.ts';
 
-const failed = { type: 'health.failed', outcome: 'refused', cause: because('health_failed') } as const;
+const failed = { type: 'health.failed', outcome: 'refused', cause: because('health_failed'), hostSuspected: false } as const;
 const moved = { ...foreignHandoff, endpoint: 'http://127.0.0.1:9999' };
 const notReady = { ...foreignHandoff, ready: false };
 
@@ -53,7 +53,7 @@ describe('an attached pool', () => {
     const missed = await serving();
     for (let misses = 0; misses < 3; misses += 1) missed.send(failed);
     const wedged = await serving();
-    wedged.send({ type: 'health.failed', outcome: 'wedged', cause: because('wedged') });
+    wedged.send({ type: 'health.failed', outcome: 'wedged', cause: because('wedged'), hostSuspected: false });
     for (const pool of [missed, wedged]) {
       expect(pool.where()).toBe('offline.backingOff');
       expect(pool.works.map(({ name }) => name)).toEqual(['proveReadiness']);
@@ -62,7 +62,7 @@ describe('an attached pool', () => {
 
   it('takes no harm from what is said of engines, cards and strangers', async () => {
     const pool = await serving();
-    pool.send({ type: 'health.failed', outcome: 'foreign', cause: because('port_conflict') });
+    pool.send({ type: 'health.failed', outcome: 'foreign', cause: because('port_conflict'), hostSuspected: false });
     expect(pool.where(), 'any answer counts as a miss, no more').toBe('ready.suspect');
     pool.send({ type: 'health.passed', outcome: 'ok', load: load(0) });
     pool.send({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('engine_exited'), tail: [] });

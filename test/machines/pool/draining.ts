@@ -16,7 +16,7 @@ const given = async (...events: readonly BareEvent[]): Promise<PoolDriver> => {
   return pool;
 };
 const sick = async (...events: readonly BareEvent[]): Promise<PoolDriver> => {
-  const failed = { type: 'health.failed', outcome: 'timeout', cause: because('health_failed') } as const;
+  const failed = { type: 'health.failed', outcome: 'timeout', cause: because('health_failed'), hostSuspected: false } as const;
   const pool = await given(failed, failed, failed);
   expect(pool.where()).toBe('draining.emptying.recovering');
   for (const event of events) pool.send(event);

@@ -5,7 +5,7 @@ import { end, toReady } from '../../kit/pool-steps.ts';
 import { because, gpus, handoff, load, spec } from '../../kit/pool-words.ts';
 import { drive, kinds, settledFiles } from './story.ts';
 
-const failed = { type: 'health.failed', outcome: 'timeout', cause: because('health_failed') } as const;
+const failed = { type: 'health.failed', outcome: 'timeout', cause: because('health_failed'), hostSuspected: false } as const;
 const passed = { type: 'health.passed', outcome: 'ok', load: load(0) } as const;
 
 const ready = async (): Promise<PoolDriver> => {
@@ -73,16 +73,54 @@ describe('probes of a ready pool', () => {
     expect(pool.context().spec).toEqual(spec);
   });
 
+  it('that most engines fail at once are waited out for one more, which is said', async () => {
+    const alike = { ...failed, hostSuspected: true } as const;
+    const pool = await ready();
+    pool.send(failed);
+    pool.send(alike);
+    expect(pool.reports.at(-1)).toMatchObject({ type: 'pool.changed', ready: true, hostSuspected: true });
+    pool.send(alike);
+    expect(pool.where()).toBe('ready.suspect');
+    expect(pool.view().degraded).toEqual(['suspect', 'host_suspected']);
+    pool.send(alike);
+    expect(pool.where()).toBe('draining.emptying.recovering');
+    expect(pool.view().degraded).toEqual(['host_suspected']);
+    pool.send(failed);
+    expect(pool.reports.at(-1)).toMatchObject({ type: 'pool.changed', state: 'draining', hostSuspected: false });
+    pool.send(alike);
+    pool.send(passed);
+    expect(pool.view().degraded).toEqual([]);
+    expect(pool.reports.at(-1)).toMatchObject({ type: 'pool.changed', state: 'draining', hostSuspected: false });
+    pool.send(passed);
+    expect(pool.where()).toBe('ready.healthy');
+  });
+
+  it('that are no longer failed by most are judged by the threshold; a standstill and a stranger by themselves', async () => {
+    const pool = await ready();
+    for (const hostSuspected of [true, true, false]) pool.send({ ...failed, hostSuspected });
+    expect(pool.where()).toBe('draining.emptying.recovering');
+    const passing = await ready();
+    passing.send({ ...failed, hostSuspected: true });
+    passing.send(passed);
+    expect(passing.reports.at(-1)).toMatchObject({ type: 'pool.changed', ready: true, hostSuspected: false });
+    const wedged = await ready();
+    wedged.send({ ...failed, outcome: 'wedged', hostSuspected: true });
+    expect(wedged.where()).toBe('draining.emptying.recovering');
+    const foreign = await ready();
+    foreign.send({ ...failed, outcome: 'foreign', hostSuspected: true });
+    expect(foreign.where()).toBe('draining.stopping');
+  });
+
   it('one that shows work standing still is enough', async () => {
     const pool = await ready();
-    pool.send({ type: 'health.failed', outcome: 'wedged', cause: because('wedged') });
+    pool.send({ type: 'health.failed', outcome: 'wedged', cause: because('wedged'), hostSuspected: false });
     expect(pool.where()).toBe('draining.emptying.recovering');
     expect(pool.view().reason?.code).toBe('wedged');
   });
 
   it('a stranger behind the port is no engine of ours to wait for', async () => {
     const pool = await ready();
-    pool.send({ type: 'health.failed', outcome: 'foreign', cause: because('port_conflict') });
+    pool.send({ type: 'health.failed', outcome: 'foreign', cause: because('port_conflict'), hostSuspected: false });
     expect(pool.where()).toBe('draining.stopping');
   });
 

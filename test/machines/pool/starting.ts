@@ -232,7 +232,7 @@ describe('before there is a process', () => {
       await reach(pool);
       const where = pool.where();
       pool.send({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('engine_exited'), tail: [] });
-      pool.send({ type: 'health.failed', outcome: 'foreign', cause: because('port_conflict') });
+      pool.send({ type: 'health.failed', outcome: 'foreign', cause: because('port_conflict'), hostSuspected: false });
       pool.send({ type: 'residency.violated', cause: because('residency_violation') });
       expect(pool.where()).toBe(where);
     }
@@ -315,7 +315,7 @@ describe('while the engine loads', () => {
   it('a file that cannot be written, a stall, a stranger and an end are ends of the start', async () => {
     const cases = [
       [{ type: 'engine.stalled', cause: because('start_stalled') }, 'offline.backingOff'],
-      [{ type: 'health.failed', outcome: 'foreign', cause: because('port_conflict') }, 'offline.backingOff'],
+      [{ type: 'health.failed', outcome: 'foreign', cause: because('port_conflict'), hostSuspected: false }, 'offline.backingOff'],
       [{ type: 'residency.violated', cause: because('residency_violation') }, 'offline.failed'],
       [{ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('cuda_oom'), tail: [] }, 'offline.failed'],
       [{ type: 'engine.exited', exit: { code: 0, signal: null }, cause: because('engine_completed'), tail: [] }, 'offline.stopped'],
@@ -376,8 +376,8 @@ describe('while the engine loads', () => {
   it('an engine that answers not yet, or late, is not a failure', async () => {
     const pool = drive();
     await toLoading(pool);
-    pool.send({ type: 'health.failed', outcome: 'error', cause: because('health_failed') });
-    pool.send({ type: 'health.failed', outcome: 'timeout', cause: because('health_failed') });
+    pool.send({ type: 'health.failed', outcome: 'error', cause: because('health_failed'), hostSuspected: false });
+    pool.send({ type: 'health.failed', outcome: 'timeout', cause: because('health_failed'), hostSuspected: false });
     expect(pool.where()).toBe('starting.loading.answering');
     pool.send({ type: 'health.passed', outcome: 'busy', load: load(2) });
     expect(pool.where()).toBe('starting.loading.announcing');

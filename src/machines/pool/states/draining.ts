@@ -39,8 +39,16 @@ export const draining = pool.createStateConfig({
         /** Failed its probes: it may come back before anything is ended. */
         recovering: {
           on: {
-            'health.passed': [{ guard: 'isSecondPass', target: '#pool.ready', actions: 'endDrain' }, { actions: 'countPass' }],
-            'health.failed': { actions: 'countFailure' },
+            'health.passed': [
+              { guard: 'isSecondPass', target: '#pool.ready', actions: 'endDrain' },
+              { actions: [{ type: 'announceSuspicion', params: { state: 'draining', hostSuspected: false } }, 'countPass'] },
+            ],
+            'health.failed': {
+              actions: [
+                { type: 'announceSuspicion', params: ({ event }) => ({ state: 'draining', hostSuspected: event.hostSuspected }) },
+                { type: 'countFailure', params: ({ event }) => event },
+              ],
+            },
           },
         },
       },

@@ -19,7 +19,12 @@ export const ready = pool.createStateConfig({
       on: {
         'health.passed': {
           target: 'healthy',
-          actions: ['countPass', { type: 'announceFullness', params: ({ event }) => event }, { type: 'keepLoad', params: ({ event }) => event }],
+          actions: [
+            { type: 'announceSuspicion', params: { state: 'ready', hostSuspected: false } },
+            'countPass',
+            { type: 'announceFullness', params: ({ event }) => event },
+            { type: 'keepLoad', params: ({ event }) => event },
+          ],
         },
       },
     },
@@ -44,11 +49,17 @@ export const ready = pool.createStateConfig({
         target: '#pool.draining.emptying.recovering',
         actions: [
           { type: 'blame', params: ({ event }) => event },
-          'forgetProbes',
+          { type: 'countFailure', params: ({ event }) => event },
           { type: 'beginDrain', params: { why: 'health', deadlineMs: healthGraceMs } },
         ],
       },
-      { target: '.suspect', actions: 'countFailure' },
+      {
+        target: '.suspect',
+        actions: [
+          { type: 'announceSuspicion', params: ({ event }) => ({ state: 'ready', hostSuspected: event.hostSuspected }) },
+          { type: 'countFailure', params: ({ event }) => event },
+        ],
+      },
     ],
     'health.passed': {
       actions: [
