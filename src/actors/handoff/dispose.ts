@@ -3,7 +3,7 @@
  *
  * Only the very content that was read is touched. A file replaced meanwhile is left, or put back.
  */
-import { link, mkdir, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { link, lstat, mkdir, readdir, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identityOf, isMissing } from './identity.ts';
 
@@ -40,20 +40,22 @@ export const setAside = async (dir: string, name: string, reason: string): Promi
   await mkdir(rejected, { recursive: true, mode: 0o770 });
   await rename(join(dir, name), join(rejected, name));
   await writeFile(join(rejected, `${name}.reason.txt`), `${reason}\n`, { mode: 0o640 });
-  await prune(rejected);
 };
 
-/** Each file and its reason are two entries. */
-const prune = async (rejected: string): Promise<void> => {
+/** Removes the oldest of those set aside. Looks at every one of them: for after a burst, not for each file of it. */
+export const pruneRejected = async (dir: string): Promise<void> => {
+  const rejected = join(dir, rejectedDir);
   const names = await readdir(rejected);
+  // Each file and its reason are two entries.
   if (names.length <= 2 * mostRejected) return;
   const aged = await Promise.all(names.map(async (name) => ({ name, mtimeMs: await ageOf(join(rejected, name)) })));
   const oldest = aged.sort((a, b) => a.mtimeMs - b.mtimeMs).slice(0, names.length - 2 * mostRejected);
   await Promise.all(oldest.map(({ name }) => unlink(join(rejected, name)).catch(ignoreMissing)));
 };
 
+/** Of a link itself, which may lead anywhere. */
 const ageOf = (path: string): Promise<number> =>
-  stat(path).then(
+  lstat(path).then(
     (found) => found.mtimeMs,
     () => 0,
   );

@@ -10,7 +10,7 @@ import { stamp } from '../../clock.ts';
 import type { EndpointRules } from '../../engines/endpoint.ts';
 import type { HandoffEvent } from '../../machines/events.ts';
 import type { HandoffOutcome } from '../../machines/vocabulary.ts';
-import { deleteConsumed, setAside } from './dispose.ts';
+import { deleteConsumed, pruneRejected, setAside } from './dispose.ts';
 import { isHandoffName } from './file-name.ts';
 import { identityOf, isMissing } from './identity.ts';
 import { readHandoff } from './read-one.ts';
@@ -42,6 +42,7 @@ const atOnce = 64;
 
 export const makeInbox = ({ runtimeDir, autoDelete, rules }: InboxOptions, send: (event: HandoffEvent) => void): Inbox => {
   const known = new Map<string, Known>();
+  let setSomeAside = false;
 
   const lookAt = async (name: string, kind: LookKind): Promise<void> => {
     const identity = await identityOf(join(runtimeDir, name));
@@ -75,7 +76,14 @@ export const makeInbox = ({ runtimeDir, autoDelete, rules }: InboxOptions, send:
   const reject = async (name: string, identity: string, reason: string): Promise<void> => {
     known.set(name, { identity, handled: true, torn: 0 });
     const moved = await tried(() => setAside(runtimeDir, name, reason));
+    setSomeAside ||= moved === null;
     send({ type: 'handoff.rejected', file: name, message: moved === null ? reason : `${reason}; it could not be set aside: ${moved}`, ...stamp() });
+  };
+
+  const tidy = async (): Promise<void> => {
+    if (!setSomeAside) return;
+    setSomeAside = false;
+    await pruneRejected(runtimeDir);
   };
 
   /** The content last said is what is deleted: an older settlement finds a newer content that its pool was told of as well. */
@@ -89,7 +97,10 @@ export const makeInbox = ({ runtimeDir, autoDelete, rules }: InboxOptions, send:
   return {
     look: async (kind) => {
       const names = (await namesIn(runtimeDir)).filter(isHandoffName);
-      for (let at = 0; at < names.length; at += atOnce) await Promise.all(names.slice(at, at + atOnce).map((name) => lookAt(name, kind)));
+      for (let at = 0; at < names.length; at += atOnce) {
+        await Promise.all(names.slice(at, at + atOnce).map((name) => lookAt(name, kind)));
+        await tidy();
+      }
       const present = new Set(names);
       for (const name of known.keys()) if (!present.has(name)) known.delete(name);
     },
