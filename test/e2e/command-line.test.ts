@@ -1,8 +1,8 @@
 /** The command line against a running daemon. */
 import { describe, expect, it } from 'vitest';
 import { daemonHouse, patient } from '../kit/daemon.ts';
+import { asking } from '../kit/daemon-api.ts';
 import { runCommand, startCommand } from '../kit/run-command.ts';
-import { until } from '../kit/until.ts';
 
 describe.concurrent('the command line', patient, () => {
   it('shows node, pools and cards, orders and waits, and follows logs and events', async (t) => {
@@ -33,14 +33,14 @@ describe.concurrent('the command line', patient, () => {
 
     const events = startCommand(['--url', daemon.url, 'events', '-f', '--json']);
     t.onTestFinished(() => events.stop());
-    await until('the past to be told', () => events.stdout().includes('"to":"ready.healthy"'));
+    await asking('the past to be told', () => events.stdout().includes('"to":"ready.healthy"'));
     const started = await run('start', 'pool-1', '--wait');
     expect(started).toMatchObject({ exitCode: 0 });
     expect(started.stdout).toContain(`pool-1 is ready at ${house.run('pool-1')?.endpoint}`);
     expect((await run('logs', 'pool-1')).stdout).toContain('this is NOT llama.cpp');
     const logs = startCommand(['--url', daemon.url, 'logs', 'pool-1', '-f', '--tail', '1']);
     t.onTestFinished(() => logs.stop());
-    await until('the last line to be told', () => logs.stdout() !== '');
+    await asking('the last line to be told', () => logs.stdout() !== '');
     expect(await run('drain', 'pool-1', '--deadline', '2s', '--wait')).toMatchObject({ exitCode: 0, stdout: 'pool-1 is stopped\n' });
     expect((await run('logs', 'pool-1', '--previous')).exitCode).toBe(1);
     const told = () =>
@@ -49,13 +49,13 @@ describe.concurrent('the command line', patient, () => {
         .split('\n')
         .filter((line) => line.includes('"pool_id":"pool-1"'))
         .map((line) => JSON.parse(line).to);
-    await until('the end to be told', () => told().includes('offline.stopped'));
+    await asking('the end to be told', () => told().includes('offline.stopped'));
     expect(
       told()
         .filter((to) => /^(provisioning|starting\.spawning|ready|draining\.stopping)/.test(to))
         .map((to) => to.split('.')[0]),
     ).toEqual(['provisioning', 'provisioning', 'starting', 'ready', 'draining']);
-    await until('the log to be followed to its end', () => logs.stdout().includes('cleaning up before exit'));
+    await asking('the log to be followed to its end', () => logs.stdout().includes('cleaning up before exit'));
 
     const refused = await run('start', 'broken', '--wait');
     expect(refused.exitCode).toBe(1);

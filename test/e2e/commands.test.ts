@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stream } from '../kit/completions.ts';
 import { daemonHouse, patient } from '../kit/daemon.ts';
-import type { DaemonApi } from '../kit/daemon-api.ts';
+import { asking, type DaemonApi } from '../kit/daemon-api.ts';
 import { foldJournal } from '../kit/fold-journal.ts';
-import { until } from '../kit/until.ts';
 
 const outcomes = async (daemon: DaemonApi, id: string) => (await daemon.events(id)).flatMap(({ outcome }) => outcome ?? []);
 
@@ -112,12 +111,12 @@ describe.concurrent('a reload', patient, () => {
     });
     const second = await daemon.sees('pool-0', 'ready with three slots', ({ ready, slots_total }) => ready && slots_total === 3);
     expect(second).toMatchObject({ model: 'other', restarts: 0, models_available: [expect.stringContaining('other')] });
-    await until('the outcome', async () => (await outcomes(daemon, 'pool-0')).includes('reloaded'));
+    await asking('the outcome', async () => (await outcomes(daemon, 'pool-0')).includes('reloaded'));
 
     for (const failing of [{ new_model_ref: join(house.dir, 'nothing.gguf') }, { env: { STUB_FAIL_LOAD: 'error loading model: bad magic' } }]) {
       const before = await outcomes(daemon, 'pool-0');
       expect((await reload(failing)).status).toBe(202);
-      await until('the outcome', async () => (await outcomes(daemon, 'pool-0')).length > before.length);
+      await asking('the outcome', async () => (await outcomes(daemon, 'pool-0')).length > before.length);
       const [back] = await daemon.ready('pool-0');
       expect((await outcomes(daemon, 'pool-0'))[0]).toBe('rolled_back');
       expect(back).toMatchObject({ model: 'other', slots_total: 3, wanted: 'up' });
@@ -160,7 +159,7 @@ describe.concurrent('a pool declared over the API', patient, () => {
     expect(await third.pool('from-api')).toMatchObject({ wanted: 'down', live: false, origin: 'api' });
     expect((await third.ask('DELETE', '/v2/pools/from-api')).status).toBe(202);
     expect((await third.ask('DELETE', '/v2/pools/down')).status).toBe(202);
-    await until('both to be gone', async () => (await third.pools()).map(({ pool_id }) => pool_id).join() === 'from-file');
+    await asking('both to be gone', async () => (await third.pools()).map(({ pool_id }) => pool_id).join() === 'from-file');
     await third.end('SIGKILL');
     const fourth = await house.start();
     expect((await fourth.pools()).map(({ pool_id }) => pool_id)).toEqual(['from-file']);
@@ -178,7 +177,7 @@ describe.concurrent('a pool declared over the API', patient, () => {
     await request.begun;
     expect(await daemon.ask('DELETE', '/v2/pools/pool-0')).toMatchObject({ status: 202, body: { state: 'draining' } });
     expect(await request.done).toMatchObject({ whole: true });
-    await until('it to be gone', async () => (await daemon.ask('GET', '/v2/pools/pool-0/status')).status === 404);
+    await asking('it to be gone', async () => (await daemon.ask('GET', '/v2/pools/pool-0/status')).status === 404);
     expect(house.left()).toEqual([]);
     expect(house.run('pool-0')).toBeNull();
     expect((await daemon.gpus()).map(({ memory_reserved_bytes }) => memory_reserved_bytes)).toEqual([0, 0]);

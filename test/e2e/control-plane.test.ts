@@ -3,8 +3,8 @@ import { describe, expect, it, type TestContext } from 'vitest';
 import { type StandInFault, type StandInOptions, startOrchestratorStandIn } from '../../src/demo/orchestrator-stand-in.ts';
 import { stream } from '../kit/completions.ts';
 import { daemonHouse, patient } from '../kit/daemon.ts';
+import { asking } from '../kit/daemon-api.ts';
 import { foldJournal } from '../kit/fold-journal.ts';
-import { until } from '../kit/until.ts';
 
 const nodeUnder = async (t: TestContext, options: StandInOptions = {}) => {
   const orchestrator = await startOrchestratorStandIn(options);
@@ -19,7 +19,7 @@ describe.concurrent('orchestratord', patient, () => {
     await house.declare([house.stub('pool-0', { devices: [1] })]);
     const daemon = await house.start();
     await daemon.ready('pool-0');
-    await until('a heartbeat that says ready', () => heard()?.pools['pool-0']?.ready);
+    await asking('a heartbeat that says ready', () => heard()?.pools['pool-0']?.ready);
     expect(heard()?.registration).toMatchObject({
       node_id: 'node-0',
       machine_id: 'node-0',
@@ -43,16 +43,16 @@ describe.concurrent('orchestratord', patient, () => {
     expect((await daemon.node()).registration).toMatchObject({ state: 'registered', last_error: null, heartbeat_interval_ms: 20_000 });
 
     const requests = [stream(house.run('pool-0')?.endpoint ?? '', 60), stream(house.run('pool-0')?.endpoint ?? '', 60)];
-    await until('a heartbeat that says full', () => heard()?.pools['pool-0']?.slots_free === 0);
+    await asking('a heartbeat that says full', () => heard()?.pools['pool-0']?.slots_free === 0);
     await Promise.all(requests.map(({ done }) => done));
-    await until('a heartbeat that says free again', () => (heard()?.pools['pool-0']?.slots_free ?? 0) > 0);
+    await asking('a heartbeat that says free again', () => (heard()?.pools['pool-0']?.slots_free ?? 0) > 0);
     await daemon.ask('POST', '/v2/pools', house.stub('pool-1', { preload: false }));
-    await until('a registration with both', () => heard()?.registration.pools.join() === 'pool-0,pool-1');
+    await asking('a registration with both', () => heard()?.registration.pools.join() === 'pool-0,pool-1');
     expect((await daemon.ask('POST', '/v2/nodes/node-0/heartbeat')).body).toMatchObject({ success: true });
     expect((await daemon.ask('POST', '/v2/nodes/somebody/heartbeat')).body).toMatchObject({ code: 'NODE_NOT_FOUND' });
     orchestrator.forget();
     await daemon.ask('POST', '/v2/nodes/node-0/heartbeat');
-    await until('the node to have registered again', () => heard() !== null);
+    await asking('the node to have registered again', () => heard() !== null);
     await daemon.end();
     expect(heard()).not.toBeNull();
     expect(foldJournal(house.stateDir)).toMatchObject({ divergence: null, passedOver: 0 });
@@ -64,7 +64,7 @@ describe.concurrent('orchestratord', patient, () => {
     await orchestrator.down();
     const daemon = await house.start();
     const [before] = await daemon.ready('pool-0');
-    await until('the node to back off', async () => (await daemon.node()).registration.state === 'backingOff');
+    await asking('the node to back off', async () => (await daemon.node()).registration.state === 'backingOff');
     expect(await daemon.ask('POST', '/v2/nodes/register')).toMatchObject({ status: 502, body: { code: 'ORCHESTRATOR_UNREACHABLE' } });
     await orchestrator.up();
     expect(await daemon.ask('POST', '/v2/nodes/register')).toMatchObject({ status: 200, body: { success: true, node_id: 'node-0' } });
@@ -92,7 +92,7 @@ describe.concurrent('orchestratord', patient, () => {
     orchestrator.fail(null);
     orchestrator.forget();
     expect((await daemon.ask('POST', '/v2/nodes/node-0/heartbeat')).status).toBeLessThan(503);
-    await until('the node to have registered again', () => heard() !== null);
+    await asking('the node to have registered again', () => heard() !== null);
     expect(await daemon.pool('pool-0')).toMatchObject({ ready: true, since: before?.since, incarnation: before?.incarnation, restarts: 0 });
   });
 
@@ -100,13 +100,13 @@ describe.concurrent('orchestratord', patient, () => {
     const { orchestrator, house, heard } = await nodeUnder(t, { nextHeartbeatMs: 300 });
     await house.declare([]);
     const daemon = await house.start();
-    await until('the node to be registered', () => heard() !== null);
+    await asking('the node to be registered', () => heard() !== null);
     orchestrator.forget();
-    await until('the node to be registered again', () => heard() !== null);
+    await asking('the node to be registered again', () => heard() !== null);
     await orchestrator.down();
-    await until('the node to back off', async () => (await daemon.node()).registration.state === 'backingOff');
+    await asking('the node to back off', async () => (await daemon.node()).registration.state === 'backingOff');
     await orchestrator.up();
-    await until('the node to be registered', async () => (await daemon.node()).registration.state === 'registered', 20_000);
+    await asking('the node to be registered', async () => (await daemon.node()).registration.state === 'registered', 20_000);
   });
 
   it('knows of a drain before the engine is told to end', async (t) => {
@@ -114,7 +114,7 @@ describe.concurrent('orchestratord', patient, () => {
     await house.declare([house.stub('pool-0')]);
     const daemon = await house.start();
     await daemon.ready('pool-0');
-    await until('a heartbeat that says ready', () => heard()?.pools['pool-0']?.ready);
+    await asking('a heartbeat that says ready', () => heard()?.pools['pool-0']?.ready);
     let heardAt = 0;
     orchestrator.on('heartbeat', ({ pools }) => {
       if (pools['pool-0']?.draining) heardAt ||= Date.now();

@@ -5,9 +5,9 @@ import { startOrchestratorStandIn } from '../../src/demo/orchestrator-stand-in.t
 import { findNvidiaDisplays } from '../../src/gpu/pci.ts';
 import { stream } from '../kit/completions.ts';
 import { daemonHouse, patient } from '../kit/daemon.ts';
+import { asking } from '../kit/daemon-api.ts';
 import { foldJournal } from '../kit/fold-journal.ts';
 import { isFree } from '../kit/free-ports.ts';
-import { until } from '../kit/until.ts';
 
 const pidOf = (run: { readonly pid: number } | null | undefined): number => run?.pid ?? Number.NaN;
 
@@ -19,12 +19,12 @@ describe.concurrent('an engine that is killed', patient, () => {
     await house.declare([house.stub('pool-0', { restart: { initial_ms: 500, max_ms: 1_000 } }), house.stub('pool-1')]);
     const daemon = await house.start();
     await daemon.ready('pool-0', 'pool-1');
-    await until('a heartbeat that says ready', () => orchestrator.node('node-0')?.pools['pool-0']?.ready);
+    await asking('a heartbeat that says ready', () => orchestrator.node('node-0')?.pools['pool-0']?.ready);
     const [first, other] = [house.run('pool-0'), house.run('pool-1')];
 
     process.kill(pidOf(first), 'SIGKILL');
     await daemon.sees('pool-0', 'out of ready', ({ ready }) => !ready, 1_000);
-    await until('a heartbeat that says not ready', () => orchestrator.node('node-0')?.pools['pool-0']?.ready === false, 1_000);
+    await asking('a heartbeat that says not ready', () => orchestrator.node('node-0')?.pools['pool-0']?.ready === false, 1_000);
     const waiting = await daemon.sees('pool-0', 'backing off', ({ substate }) => substate === 'backingOff');
     expect(waiting).toMatchObject({
       state: 'offline',
@@ -39,7 +39,7 @@ describe.concurrent('an engine that is killed', patient, () => {
     const [again] = await daemon.ready('pool-0');
     expect(again).toMatchObject({ restarts: 1, reason: null, last_error: { code: 'engine_exited' } });
     expect(house.run('pool-0')?.incarnation).not.toBe(first?.incarnation);
-    await until('a heartbeat that says ready again', () => orchestrator.node('node-0')?.pools['pool-0']?.ready, 1_000);
+    await asking('a heartbeat that says ready again', () => orchestrator.node('node-0')?.pools['pool-0']?.ready, 1_000);
     expect(await daemon.metric(/^pool_restarts_total\{.*pool_id="pool-0".*reason="engine_exited"/)).toBe(1);
     expect(house.run('pool-1')).toEqual(other);
   });
@@ -100,7 +100,7 @@ describe.concurrent('a daemon that goes', patient, () => {
     const ordered = performance.now();
     expect((await killed.ask('POST', '/v2/pools/draining/drain', { deadline_ms: 2_500 })).status).toBe(202);
     await killed.sees('draining', 'emptying', ({ substate }) => substate.startsWith('emptying.waiting'));
-    await until('the order to be on disk', () => house.memory('draining')?.wanted === 'down');
+    await asking('the order to be on disk', () => house.memory('draining')?.wanted === 'down');
     const run = house.run('loading');
     await killed.end('SIGKILL');
 

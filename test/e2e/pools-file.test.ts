@@ -1,31 +1,27 @@
 /** The pools file, saved while its daemon runs: what changed is done, the rest is not touched, mistakes are named. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { daemonHouse, type House, patient } from '../kit/daemon.ts';
-import { until } from '../kit/until.ts';
+import { asking } from '../kit/daemon-api.ts';
 
 /** How often the node was told of the file. */
 const told = (house: House, event: 'pools.configured' | 'pools.rejected'): number =>
   readFileSync(join(house.stateDir, 'journal', 'events.jsonl'), 'utf8').split(`{"type":"${event}"`).length - 1;
 
 describe.concurrent('the pools file', patient, () => {
-  it('saved five times in a second is read once, and only the pool that changed is touched', async (t) => {
+  it('saved five times in a row is read once, and only the pool that changed is touched', async (t) => {
     const house = await daemonHouse(t);
     await house.declare([house.stub('changes'), house.stub('stays'), house.stub('goes')]);
     const daemon = await house.start();
     await daemon.ready('changes', 'stays', 'goes');
     const [changes, stays] = [house.run('changes'), house.run('stays')];
 
-    for (let save = 3; save <= 7; save += 1) {
-      await house.declare([house.stub('changes', { slots: save }), house.stub('stays'), house.stub('comes')]);
-      await wait(150);
-    }
+    for (let save = 3; save <= 7; save += 1) await house.declare([house.stub('changes', { slots: save }), house.stub('stays'), house.stub('comes')]);
     const changed = await daemon.sees('changes', 'ready with seven slots', ({ ready, slots_total }) => ready && slots_total === 7);
     expect(changed.incarnation).not.toBe(changes?.incarnation);
     await daemon.ready('comes');
-    await until('the pool that was taken out to be gone', async () => (await daemon.ask('GET', '/v2/pools/goes/status')).status === 404);
+    await asking('the pool that was taken out to be gone', async () => (await daemon.ask('GET', '/v2/pools/goes/status')).status === 404);
     expect(house.run('stays')).toEqual(stays);
     expect(told(house, 'pools.configured')).toBe(1);
     expect((await daemon.events('changes')).filter(({ event }) => event === 'pool.reload')).toHaveLength(1);
@@ -41,19 +37,19 @@ describe.concurrent('the pools file', patient, () => {
     const degraded = async () => (await daemon.node()).degraded.join();
 
     await house.declare([house.stub('pool-0', { slots: 0 }), house.stub('pool-1', { slotz: 1 })]);
-    const named = await until('the node to name it', async () => (await degraded()) || null);
+    const named = await asking('the node to name it', async () => (await degraded()) || null);
     expect(named).toContain('slots');
     expect(named).toContain(house.poolsFile);
     expect(daemon.log().some(({ level, mistakes }) => level === 'error' && String(mistakes).includes('slotz'))).toBe(true);
     expect(told(house, 'pools.rejected')).toBe(1);
     daemon.signal('SIGHUP');
-    await until('it to be read again', () => told(house, 'pools.rejected') === 2);
+    await asking('it to be read again', () => told(house, 'pools.rejected') === 2);
     expect((await daemon.pools()).map(({ pool_id }) => pool_id)).toEqual(['pool-0']);
     expect(await daemon.pool('pool-0')).toMatchObject({ ready: true });
     expect(house.run('pool-0')).toEqual(run);
 
     await house.declare([house.stub('pool-0')]);
-    await until('the node to be well', async () => (await degraded()) === '');
+    await asking('the node to be well', async () => (await degraded()) === '');
     expect(house.run('pool-0')).toEqual(run);
     expect(await daemon.pool('pool-0')).toMatchObject({ ready: true, restarts: 0 });
   });
@@ -62,10 +58,10 @@ describe.concurrent('the pools file', patient, () => {
     const house = await daemonHouse(t);
     await house.declare([]);
     const starting = house.start();
-    await until('the daemon to have begun', () => existsSync(join(house.stateDir, 'journal')));
+    await asking('the daemon to have begun', () => existsSync(join(house.stateDir, 'journal')));
     await house.declare([house.stub('pool-0')]);
     const daemon = await starting;
-    await until('the pool to be known', async () => (await daemon.ask('GET', '/v2/pools/pool-0/status')).status === 200);
+    await asking('the pool to be known', async () => (await daemon.ask('GET', '/v2/pools/pool-0/status')).status === 200);
     await daemon.ready('pool-0');
   });
 
@@ -82,7 +78,7 @@ describe.concurrent('the pools file', patient, () => {
     const changed = await next.sees('changes', 'ready with five slots', ({ ready, slots_total }) => ready && slots_total === 5);
     expect(changed.incarnation).not.toBe(changes?.incarnation);
     expect((await next.events('changes')).map(({ to }) => to)).toContain('draining.emptying.announcing');
-    await until('the pool that was taken out to be gone', async () => (await next.ask('GET', '/v2/pools/goes/status')).status === 404);
+    await asking('the pool that was taken out to be gone', async () => (await next.ask('GET', '/v2/pools/goes/status')).status === 404);
     expect(house.run('goes')).toBeNull();
     await next.ready('stays');
     expect(house.run('stays')).toEqual(stays);

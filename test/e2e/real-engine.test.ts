@@ -3,10 +3,10 @@ import { readdir } from 'node:fs/promises';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { complete, stream } from '../kit/completions.ts';
 import { type Daemon, daemonHouse, type House, patient } from '../kit/daemon.ts';
+import { asking } from '../kit/daemon-api.ts';
 import { foldJournal } from '../kit/fold-journal.ts';
 import { isFree } from '../kit/free-ports.ts';
 import { realEngine, tinyModel } from '../kit/llama-server.ts';
-import { until } from '../kit/until.ts';
 
 /** Two pools of four slots, ready. */
 const onRealEngines = async (t: TestContext): Promise<{ readonly house: House; readonly daemon: Daemon }> => {
@@ -73,7 +73,7 @@ describe.concurrent('on the real llama-server', patient, () => {
     const reserved = (await daemon.gpus()).map(({ memory_reserved_bytes }) => memory_reserved_bytes);
     expect(reserved[0]).toBe(0);
     expect(reserved[1]).toBeGreaterThan(0);
-    await until('the card to be empty', async () => (await daemon.gpus())[0]?.memory_used_bytes === 0);
+    await asking('the card to be empty', async () => (await daemon.gpus())[0]?.memory_used_bytes === 0);
     expect(await daemon.pool('pool-1')).toMatchObject({ ready: true, restarts: 0 });
 
     await daemon.ask('POST', '/v2/pools/pool-0/preload');

@@ -6,8 +6,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { daemonHouse, type House, patient } from '../kit/daemon.ts';
-import type { DaemonApi } from '../kit/daemon-api.ts';
-import { until } from '../kit/until.ts';
+import { asking, type DaemonApi } from '../kit/daemon-api.ts';
 
 /** An engine that is none of the daemon's. */
 const stranger = async ({ onTestFinished }: TestContext) => {
@@ -45,7 +44,7 @@ describe.concurrent("a stranger's handoff file", patient, () => {
       ready: true,
     };
     await handOver(house, 'theirs-r0.json', file);
-    await until('the pool to be known', async () => (await daemon.ask('GET', '/v2/pools/theirs/status')).status === 200);
+    await asking('the pool to be known', async () => (await daemon.ask('GET', '/v2/pools/theirs/status')).status === 200);
     const [attached] = await daemon.ready('theirs');
     expect(attached).toMatchObject({
       origin: 'attached',
@@ -55,7 +54,7 @@ describe.concurrent("a stranger's handoff file", patient, () => {
       gpu_device: 1,
       restarts: 0,
     });
-    await until('the file to be consumed', () => !existsSync(join(house.runtimeDir, 'theirs-r0.json')));
+    await asking('the file to be consumed', () => !existsSync(join(house.runtimeDir, 'theirs-r0.json')));
     expect(await processed(daemon, 'attached')).toBe(1);
     for (const [method, command] of [
       ['POST', '/preload'],
@@ -99,7 +98,7 @@ describe.concurrent("a stranger's handoff file", patient, () => {
     const engine = await stranger(t);
     await handOver(house, 'theirs.json', { pool_id: 'theirs', url: engine.endpoint });
     const daemon = await house.start();
-    await until('the pool to be known', async () => (await daemon.ask('GET', '/v2/pools/theirs/status')).status === 200);
+    await asking('the pool to be known', async () => (await daemon.ask('GET', '/v2/pools/theirs/status')).status === 200);
     const [attached] = await daemon.ready('theirs');
     const probed = attached?.last_probe_at;
     await daemon.sees('theirs', 'probed again', ({ last_probe_at }) => last_probe_at !== probed);
@@ -107,7 +106,7 @@ describe.concurrent("a stranger's handoff file", patient, () => {
     expect(await readdir(house.runtimeDir)).toEqual(['theirs.json']);
     await rm(join(house.runtimeDir, 'theirs.json'));
     await handOver(house, 'other.json', { pool_id: 'other', http_endpoint: engine.endpoint, device_mask: '0,1' });
-    await until('the other pool to be known', async () => (await daemon.ask('GET', '/v2/pools/other/status')).status === 200);
+    await asking('the other pool to be known', async () => (await daemon.ask('GET', '/v2/pools/other/status')).status === 200);
     expect(await daemon.pool('theirs')).toMatchObject({ ready: true, since: attached?.since });
     expect(await daemon.ready('other')).toMatchObject([{ device_mask: '0,1' }]);
   });
@@ -146,7 +145,7 @@ describe.concurrent('a handoff file that is wrong', patient, () => {
     const odd = { 'link.json': /symbolic link/, 'fifo.json': /FIFO/ };
     const reasons = { ...Object.fromEntries(Object.entries(wrong).map(([name, [, reason]]) => [name, reason])), ...odd };
 
-    await until('all to be set aside', async () => (await processed(daemon, 'rejected')) >= Object.keys(reasons).length);
+    await asking('all to be set aside', async () => (await processed(daemon, 'rejected')) >= Object.keys(reasons).length);
     const rejected = join(house.runtimeDir, 'rejected');
     for (const [name, reason] of Object.entries(reasons)) expect(await readFile(join(rejected, `${name}.reason.txt`), 'utf8'), name).toMatch(reason);
     expect((await readdir(rejected)).filter((name) => !name.endsWith('.reason.txt')).sort()).toEqual(Object.keys(reasons).sort());
@@ -165,16 +164,16 @@ describe.concurrent('a handoff file that is wrong', patient, () => {
     const engine = await stranger(t);
     const run = house.run('pool-0');
     await handOver(house, 'pool-0-r0.json', { pool_id: 'pool-0', endpoint: run?.endpoint, incarnation: 'of-another-time', ready: false });
-    await until('the stale one to be counted', async () => (await processed(daemon, 'stale')) === 1);
+    await asking('the stale one to be counted', async () => (await processed(daemon, 'stale')) === 1);
     await handOver(house, 'pool-0-r1.json', { pool_id: 'pool-0', endpoint: engine.endpoint, ready: false });
-    await until('the other one to be counted', async () => (await processed(daemon, 'ignored')) === 1);
+    await asking('the other one to be counted', async () => (await processed(daemon, 'ignored')) === 1);
     await handOver(house, 'nobody.json', { pool_id: 'nobody', endpoint: engine.endpoint, ready: false });
-    await until('the one that is not ready to be counted', async () => (await processed(daemon, 'not_ready')) === 1);
+    await asking('the one that is not ready to be counted', async () => (await processed(daemon, 'not_ready')) === 1);
     await handOver(house, 'note.json', { model: 'tiny', metadata: {} });
     await handOver(house, '.hidden.json', {});
     await handOver(house, 'backup.json~', {});
     await handOver(house, 'last.json', { pool_id: 'theirs', endpoint: engine.endpoint });
-    await until('the last one to be known', async () => (await daemon.ask('GET', '/v2/pools/theirs/status')).status === 200);
+    await asking('the last one to be known', async () => (await daemon.ask('GET', '/v2/pools/theirs/status')).status === 200);
     expect(await processed(daemon, 'rejected')).toBe(0);
     expect((await daemon.pools()).map(({ pool_id }) => pool_id)).toEqual(['pool-0', 'theirs']);
     expect(await daemon.pool('pool-0')).toMatchObject({ ready: true, since: before?.since, incarnation: run?.incarnation });
@@ -187,7 +186,7 @@ describe.concurrent('a handoff file that is wrong', patient, () => {
     const engine = await stranger(t);
     const text = JSON.stringify({ pool_id: 'theirs', endpoint: engine.endpoint });
     for (const end of [0, 1, 20, text.length - 1, text.length]) await writeFile(join(house.runtimeDir, 'theirs.json'), text.slice(0, end));
-    await until('the pool to be known', async () => (await daemon.ask('GET', '/v2/pools/theirs/status')).status === 200);
+    await asking('the pool to be known', async () => (await daemon.ask('GET', '/v2/pools/theirs/status')).status === 200);
     await daemon.ready('theirs');
     expect(await processed(daemon, 'rejected')).toBe(0);
   });
@@ -203,10 +202,10 @@ describe.concurrent('a handoff file that is wrong', patient, () => {
     for (const id of good) await writeFile(join(flood, `${id}.json`), JSON.stringify({ pool_id: id, endpoint: engine.endpoint }));
     for (let index = 0; index < 990; index += 1) await writeFile(join(flood, `bad-${index}.json`), index % 2 === 0 ? '{}' : '{"pool_id":7}');
     for (const name of await readdir(flood)) await rename(join(flood, name), join(house.runtimeDir, name));
-    await until('the good ones to be known', async () => (await daemon.pools()).length === good.length, 20_000);
+    await asking('the good ones to be known', async () => (await daemon.pools()).length === good.length, 20_000);
     await daemon.ready(...good);
-    await until('the others to be set aside', async () => (await processed(daemon, 'rejected')) === 990, 20_000);
+    await asking('the others to be set aside', async () => (await processed(daemon, 'rejected')) === 990, 20_000);
     expect((await readdir(join(house.runtimeDir, 'rejected'))).length).toBeLessThanOrEqual(400);
-    await until('the good ones to be consumed', async () => (await readdir(house.runtimeDir)).join() === 'rejected');
+    await asking('the good ones to be consumed', async () => (await readdir(house.runtimeDir)).join() === 'rejected');
   });
 });

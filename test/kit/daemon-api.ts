@@ -36,6 +36,11 @@ export interface DaemonApi {
 }
 
 const waitMs = 20_000;
+/** A look is a request: many daemons beside each other are not to be kept busy by being looked at. */
+const lookEveryMs = 50;
+
+/** `until` for what a daemon is asked, on a machine with much to do. */
+export const asking: typeof until = (what, look, withinMs = waitMs) => until(what, look, withinMs, lookEveryMs);
 
 export const daemonApi = (url: string, token: string | null = null): DaemonApi => {
   const client = createClient(url, token);
@@ -55,7 +60,7 @@ export const daemonApi = (url: string, token: string | null = null): DaemonApi =
   const sees: DaemonApi['sees'] = async (id, what, look, withinMs = waitMs) => {
     let last: PoolStatus | null = null;
     try {
-      return await until(
+      return await asking(
         what,
         async () => {
           last = await pool(id);

@@ -5,12 +5,13 @@ export const until = async <T>(
   what: string,
   look: () => T | null | false | undefined | Promise<T | null | false | undefined>,
   withinMs = 5_000,
+  everyMs = 10,
 ): Promise<T> => {
   const limit = performance.now() + withinMs;
   for (;;) {
     const found = await look();
     if (found !== null && found !== false && found !== undefined) return found;
     if (performance.now() > limit) throw new Error(`waited ${withinMs} ms for ${what}`);
-    await wait(10);
+    await wait(everyMs);
   }
 };
