@@ -73,12 +73,12 @@ const foldProblems = ({ divergence, passedOver }: Replay): readonly string[] => 
   ...(passedOver === 0 ? [] : [`${passedOver} lines of the journal have no beginning`]),
 ];
 
-/** statecharts.md, the public states; attached pools have a shorter way. */
+/** The public states of the chart; attached pools have a shorter way. `offline` may be passed through within one event, as by a rollback. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   '': ['uninitialized', 'starting', 'provisioning', 'offline'],
   uninitialized: ['provisioning', 'offline', 'ended'],
   provisioning: ['starting', 'offline', 'ended'],
-  starting: ['ready', 'draining', 'offline', 'ended'],
+  starting: ['ready', 'draining', 'offline', 'provisioning', 'ended'],
   ready: ['draining', 'offline'],
   draining: ['ready', 'offline', 'provisioning', 'ended'],
   offline: ['provisioning', 'starting', 'ended'],
