@@ -38,6 +38,7 @@ import { createRemovedPools } from './orchestrator/removed-pools.ts';
 import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
+import { watchLoopLag } from './os/loop-lag.ts';
 import { openStateStore } from './state/files.ts';
 
 export interface DaemonInput {
@@ -70,6 +71,8 @@ export type Started =
   | { readonly ok: false; readonly problem: 'no_gpu' | 'configuration' | 'cannot_listen'; readonly message: string };
 
 const gpuReadDeadlineMs = 3_000;
+/** Whoever is answered that late had better ask another node. */
+const standstill = { limitMs: 1_000, toldForMs: 5_000 };
 
 export const startDaemon = async ({ config, logger, listener, version }: DaemonInput): Promise<Started> => {
   const { environment } = config;
@@ -197,8 +200,18 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const onFailure = (error: unknown): void => log.error({ err: error }, "an engine's log could not be read or cut");
   const auth = { token: () => config.token.current(), bind: environment.bind, allowedHosts: environment.allowedHosts };
   const http = forPart(logger, 'http');
+  const lag = watchLoopLag(standstill);
   const app = createApp({
-    node: createNodePort({ node, views, store, version, poolsFile: environment.poolsFile.file, changeSpec, hashOf: hashSpec }),
+    node: createNodePort({
+      node,
+      views,
+      store,
+      version,
+      poolsFile: environment.poolsFile.file,
+      changeSpec,
+      hashOf: hashSpec,
+      stoodStillMs: () => lag.stood(),
+    }),
     journal,
     logs: createLogsPort({ stateDir, onFailure }),
     metrics,
@@ -226,6 +239,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   } catch (thrown) {
     observers.close();
     source.close();
+    lag.stop();
     return { ok: false, problem: 'cannot_listen', message: thrown instanceof Error ? thrown.message : String(thrown) };
   }
   own.port = listeners.api.port;
@@ -263,6 +277,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     const report = await stopNode(node, views, mode, hurry.signal);
     await listeners.close();
     node.stop();
+    lag.stop();
     await Promise.all([capper.close(), store.settled()]);
     source.close();
     observers.close();

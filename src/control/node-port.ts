@@ -18,6 +18,8 @@ export interface NodePortOptions {
   readonly poolsFile: string;
   readonly changeSpec: ChangeSpec;
   readonly hashOf: (spec: PoolSpec) => string;
+  /** Milliseconds that the event loop stood still at a time of late; null: not long enough to be told. */
+  readonly stoodStillMs: () => number | null;
 }
 
 /** A spec with some fields replaced, checked as a whole. One line per mistake. */
@@ -27,7 +29,7 @@ export type ChangeSpec = (
 ) => { readonly ok: true; readonly spec: PoolSpec } | { readonly ok: false; readonly mistakes: readonly string[] };
 
 export const createNodePort = (options: NodePortOptions): NodePort => {
-  const { node, views, version } = options;
+  const { node, views, version, stoodStillMs } = options;
   const commands = createCommands(options);
   return {
     version,
@@ -36,14 +38,14 @@ export const createNodePort = (options: NodePortOptions): NodePort => {
     pools: () => views.pools(),
     pool: (id) => views.pool(id),
     gpus: () => views.gpus(),
-    notReady: () => notReady(views),
+    notReady: () => notReady(views, stoodStillMs()),
     ...commands,
     registerNow: () => askControlPlane(node, views, 'register'),
     heartbeatNow: () => askControlPlane(node, views, 'heartbeat'),
   };
 };
 
-const notReady = (views: LiveViews): readonly string[] => {
+const notReady = (views: LiveViews, stoodStillMs: number | null): readonly string[] => {
   const { lifecycle, gpus_state, gpu_error, degraded } = views.node();
   const pools = views.pools();
   return [
@@ -51,5 +53,6 @@ const notReady = (views: LiveViews): readonly string[] => {
     ...(gpus_state === 'known' ? [] : [`its GPUs are not known (${gpus_state})${gpu_error === null ? '' : `: ${gpu_error}`}`]),
     ...(pools.length === 0 || pools.some((pool) => pool.ready) ? [] : ['no pool is ready']),
     ...degraded.filter((one) => one.startsWith('state_store_failed')),
+    ...(stoodStillMs === null ? [] : [`its event loop stood still for ${stoodStillMs} ms a moment ago`]),
   ];
 };
