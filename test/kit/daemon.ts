@@ -69,8 +69,8 @@ export interface House {
   stub(id: string, changes?: Changes): Declared;
   /** Writes the pools file, as an editor does; text is written as it is. */
   declare(pools: readonly Declared[] | string): Promise<void>;
-  /** Starts one and waits for nothing. */
-  begin(env?: Readonly<Record<string, string>>): Beginning;
+  /** Starts one and waits for nothing. `under`: a command that becomes the daemon, as `strace -D` does. */
+  begin(env?: Readonly<Record<string, string>>, under?: readonly string[]): Beginning;
   /** Resolves when the API listens and the state directory has been read. */
   start(env?: Readonly<Record<string, string>>): Promise<Daemon>;
   /** For a start that is expected to be refused. */
@@ -141,15 +141,15 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
     POOL_MANAGERD_PORT_RANGE: `${ports.first}-${ports.last}`,
     ...env,
   };
-  const launch = (more: Readonly<Record<string, string>>): Child => {
-    const child = launchDaemon(dir, children.length, { ...ownEnv, ...more });
+  const launch = (more: Readonly<Record<string, string>>, under: readonly string[] = []): Child => {
+    const child = launchDaemon(dir, children.length, { ...ownEnv, ...more }, under);
     children.push(child);
     return child;
   };
   const daemonPids = (): readonly number[] => children.flatMap(({ process: { pid } }) => pid ?? []);
 
-  const begin = (more: Readonly<Record<string, string>> = {}): Beginning => {
-    const child = launch(more);
+  const begin = (more: Readonly<Record<string, string>> = {}, under: readonly string[] = []): Beginning => {
+    const child = launch(more, under);
     return {
       pid: child.process.pid ?? 0,
       ended: child.ended,
@@ -199,11 +199,12 @@ interface Child {
 }
 
 /** Its output goes to files: a daemon that is killed leaves no pipe half read. */
-const launchDaemon = (dir: string, index: number, env: Readonly<Record<string, string>>): Child => {
+const launchDaemon = (dir: string, index: number, env: Readonly<Record<string, string>>, under: readonly string[]): Child => {
   const [out, err] = [join(dir, `daemon-${index}.log`), join(dir, `daemon-${index}.err`)];
   const begun = performance.now();
   const files = [openSync(out, 'w'), openSync(err, 'w')];
-  const child = spawn(process.execPath, [command, 'serve'], { cwd: dir, env: { ...env }, stdio: ['ignore', ...files] });
+  const [program = process.execPath, ...argv] = [...under, process.execPath, command, 'serve'];
+  const child = spawn(program, argv, { cwd: dir, env: { ...env }, stdio: ['ignore', ...files] });
   for (const fd of files) closeSync(fd);
   const errors = () => readFileSync(err, 'utf8');
   const ended = new Promise<Ended>((settle) => {
