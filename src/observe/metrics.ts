@@ -3,6 +3,7 @@
  *
  * Series of a pool that is no longer there disappear, its counters too. Decides nothing about pools.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { MetricsPort } from '../http/ports.ts';
 import { metricDefinitions } from './metric-definitions.ts';
@@ -69,14 +70,23 @@ export const createMetrics = ({ nodeId, views, failures = () => new Map() }: Met
     render: async () => {
       dropRemovedPools(new Set(views.pools().map((pool) => pool.pool_id)));
       countFailures();
-      const gauges = [...readings(views)].map(([name, series]) => gaugeText(name, metricDefinitions[name], series, { node_id: nodeId }));
-      return `${gauges.join('\n')}\n${(await registry.metrics()).replace(notANumber, '')}`;
+      // Read at once, written in parts: with many pools the text is a megabyte, and nobody is to wait for all of it.
+      const parts: string[] = [];
+      for (const [name, series] of readings(views)) {
+        parts.push(gaugeText(name, metricDefinitions[name], series, { node_id: nodeId }));
+        await nextTurn();
+      }
+      for (const { name } of registry.getMetricsAsArray()) {
+        parts.push((await registry.getSingleMetricAsString(name)).replace(notANumber, ''));
+        await nextTurn();
+      }
+      return `${parts.join('\n')}\n`;
     },
   };
 };
 
 /** prom-client writes event-loop lag as `Nan` while nothing has been measured: unknown is absent. */
-const notANumber = /^.* Nan\n/gm;
+const notANumber = /^.* Nan(?:\n|$)/gm;
 
 const register = (registry: Registry) => {
   const counters = new Map<string, Counter>();
