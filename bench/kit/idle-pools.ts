@@ -1,6 +1,6 @@
 /** Pools that are declared and never started: what a daemon of many pools costs by itself. */
 
-export const idlePools = (count: number): readonly object[] =>
+export const idlePools = (count: number): readonly (object & { readonly id: string })[] =>
   Array.from({ length: count }, (_, index) => ({
     id: `pool-${String(index).padStart(3, '0')}`,
     engine: 'custom',

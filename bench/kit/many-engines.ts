@@ -1,4 +1,5 @@
 /** Endpoints of engines that are not the daemon's, all in one process of their own, and the handoff files that name them. */
+import type { ChildProcess } from 'node:child_process';
 import { renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Daemon } from './daemon.ts';
@@ -9,6 +10,15 @@ const program = resolve(import.meta.dirname, '../programs/many-engines.ts');
 
 /** Resolves when all of them are pools that are ready. */
 export const attachMany = async (house: House, daemon: Daemon, count: number): Promise<void> => {
+  await attach(house, daemon, count);
+};
+
+/** They are ready, and from then on take connections and never answer. */
+export const startHangingEngines = async (house: House, daemon: Daemon, count: number): Promise<void> => {
+  (await attach(house, daemon, count)).kill('SIGUSR2');
+};
+
+const attach = async (house: House, daemon: Daemon, count: number): Promise<ChildProcess> => {
   const child = start(house, process.execPath, [program, String(count)]);
   const ports = await firstLine(child, 'the endpoints', (line) => line.split(',').map(Number));
   for (const [index, port] of ports.entries()) {
@@ -18,4 +28,5 @@ export const attachMany = async (house: House, daemon: Daemon, count: number): P
     renameSync(`${file}.tmp`, file);
   }
   await daemon.untilPools('all to be ready', (pools) => pools.filter(({ ready }) => ready).length === count);
+  return child;
 };

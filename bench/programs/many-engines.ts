@@ -1,4 +1,4 @@
-/** Many endpoints that answer as an idle llama-server does, in one process. Says their ports on its first line. */
+/** Many endpoints that answer as an idle llama-server does, until they are told to hang (SIGUSR2). Says their ports on its first line. */
 import { createServer } from 'node:http';
 
 const slots = JSON.stringify([
@@ -6,9 +6,15 @@ const slots = JSON.stringify([
   { id: 1, is_processing: false },
 ]);
 
+let hanging = false;
+process.on('SIGUSR2', () => {
+  hanging = true;
+});
+
 const open = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer(({ url }, response) => {
+      if (hanging) return;
       response.writeHead(200, { 'Content-Type': 'application/json' }).end(url === '/slots' ? slots : '{"status":"ok"}');
     });
     server.on('error', reject);

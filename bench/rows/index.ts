@@ -11,5 +11,19 @@ import { preload } from './preload.ts';
 import { scrape } from './scrape.ts';
 import { spawning } from './spawning.ts';
 import { statusRoutes } from './status-routes.ts';
+import { statusUnderStress } from './status-under-stress.ts';
 
-export const rows: readonly Row[] = [handoff, kill, preload, boot, statusRoutes, events, spawning, journal, memory, idleCpu, scrape];
+export const rows: readonly Row[] = [
+  handoff,
+  kill,
+  preload,
+  boot,
+  statusRoutes,
+  statusUnderStress,
+  events,
+  spawning,
+  journal,
+  memory,
+  idleCpu,
+  scrape,
+];

@@ -19,11 +19,13 @@ export const memory: Row = {
   method:
     `VmRSS, ${settleMs / 1000} s after the first answers: the daemon without pools and with ${many} declared pools that are not started, and a bare Hono ` +
     'server. Per pool is the difference of the two daemons by their number of pools.',
-  limits: null,
+  limits:
+    'Each pool is an actor of its chart with its input, its spec, a callback actor that keeps its memory on disk, its line in the journal’s table of latest ' +
+    'observations (which holds its last two snapshots), and its answer in JSON, once as text and once in the list. The heap also grows ahead of what it holds.',
   quick: false,
   measure: async (scale) => {
     const rounds = await times(
-      scale === 'full' ? 5 : 2,
+      scale === 'full' ? 3 : 2,
       async () => ({ none: await daemonOf(0), many: await daemonOf(many), bare: await bareHono() }),
       {
         warmUp: 0,

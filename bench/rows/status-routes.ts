@@ -21,7 +21,11 @@ export const statusRoutes: Row = {
     'of daemons with 10, 100 and 500 declared pools. Interleaved in rounds: a bare Hono route in `@hono/node-server` and a bare `node:http` ' +
     'server, both sending the same body from a string. Throughput is the median over the rounds, p99 the median of the rounds’ 99th percentiles. ' +
     'The daemon’s answers carry four headers more, its Host, Origin and token rules and its access log line (level info: not written).',
-  limits: null,
+  limits:
+    'Answers are prepared once per change: the text of a pool, the bytes of a list (before that, the list of 500 took 1.1 ms of CPU against 0.2 of ' +
+    'bare Hono; now it takes less than bare Hono, which copies its string each time). What one status has beyond a bare route, some 1.5 µs of 14, ' +
+    'are the correlation id, three more headers and the gate (Host, Origin, token). Lists of 500 pools are 400 kB: their p99 is the time of moving ' +
+    'them four at a time.',
   quick: true,
   measure: async (scale) => {
     const findings: Finding[] = [];
@@ -42,7 +46,7 @@ const measureWith = (pools: number, scale: Scale): Promise<readonly Finding[]> =
     const hono = await startBareServer(house, 'hono', bodies);
     const http = await startBareServer(house, 'http', bodies);
     const load = startLoad(house);
-    const ms = scale === 'full' ? 500 : 250;
+    const ms = scale === 'full' ? 500 : 120;
 
     const findings: Finding[] = [];
     for (const path of [one, all]) {

@@ -1,0 +1,75 @@
+/** A status answer while something else keeps the daemon busy. */
+import { setTimeout as wait } from 'node:timers/promises';
+import { startDaemon } from '../kit/daemon.ts';
+import { type House, inHouse } from '../kit/house.ts';
+import { idlePools } from '../kit/idle-pools.ts';
+import { startHangingEngines } from '../kit/many-engines.ts';
+import { percentile } from '../kit/numbers.ts';
+import type { Row } from '../kit/row.ts';
+import { openWire, type Wire } from '../kit/wire.ts';
+
+const path = '/v2/pools/pool-001/status';
+const starting = 100;
+
+export const statusUnderStress: Row = {
+  id: 'status-under-stress',
+  title: 'A status answer while the daemon is busy',
+  method:
+    'One request every 5 ms over one connection, each timed, of a daemon with 100 declared pools: at rest; while the probes of 8 attached engines ' +
+    `hang, which take connections and never answer; and from the order to ${starting} pools to start until all of them have processes (\`sleep\`, never healthy).`,
+  limits:
+    'While processes are started answers wait: `spawn` blocks the loop for the fork, a millisecond or more each and longer on a machine that is busy, ' +
+    'and each start has a second one for `mkfifo`. Making the FIFO by a system call (`node:ffi`) would halve it; starting fewer at once would spread it.',
+  quick: false,
+  measure: (scale) =>
+    inHouse(async (house) => {
+      const pools = idlePools(starting).map((pool) => ({ ...pool, provisioning: { mode: 'external', executable: 'sleep' }, flags: ['600'] }));
+      const daemon = await startDaemon(house, { pools });
+      const wire = await askingWire(house, daemon.port);
+      const ms = scale === 'full' ? 8_000 : 2_000;
+      const rest = await latencies(wire, ms);
+      await startHangingEngines(house, daemon, 8);
+      const hanging = await latencies(wire, ms);
+      let isOver = false;
+      const started = (async () => {
+        for (const { id } of idlePools(starting)) await daemon.order(id, 'preload');
+        await daemon.untilPools('all to have a process', (found) => found.filter(({ live }) => live).length >= starting);
+      })().finally(() => {
+        isOver = true;
+      });
+      const busy = await latencies(wire, 120_000, () => isOver);
+      await started;
+      const ms99 = { unit: 'ms', better: 'less', against: { what: 'at rest', figure: percentile(rest, 99) } } as const;
+      return {
+        findings: [
+          { ...ms99, key: 'stress.rest', what: 'at rest, p99', figure: percentile(rest, 99), against: null, aim: { of: 'figure', limit: 5 } },
+          { ...ms99, key: 'stress.hanging', what: 'while probes hang, p99', figure: percentile(hanging, 99), aim: { of: 'figure', limit: 5 } },
+          { ...ms99, key: 'stress.starting.p50', what: `while ${starting} pools start, p50`, figure: percentile(busy, 50), aim: null },
+          {
+            ...ms99,
+            key: 'stress.starting',
+            what: `while ${starting} pools start, p99`,
+            figure: percentile(busy, 99),
+            aim: { of: 'figure', limit: 5 },
+          },
+        ],
+        remarks: [],
+      };
+    }),
+};
+
+const askingWire = async (house: House, port: number): Promise<Wire> => {
+  const wire = await openWire(port);
+  house.atEnd(() => wire.close());
+  return wire;
+};
+
+const latencies = async (wire: Wire, ms: number, isOver: () => boolean = () => false): Promise<readonly number[]> => {
+  const taken: number[] = [];
+  for (const limit = performance.now() + ms; performance.now() < limit && !isOver(); await wait(5)) {
+    const begun = performance.now();
+    await wire.send('GET', path);
+    taken.push(performance.now() - begun);
+  }
+  return taken;
+};
