@@ -1,6 +1,7 @@
 /** What goes wrong, and how it is said: one shape, the right status, the headers that belong to it. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpApi, startHttpApi } from '../kit/http-api.ts';
+import { nodeView } from '../kit/views.ts';
 
 let api: HttpApi;
 beforeAll(async () => {
@@ -57,6 +58,21 @@ describe('pool ids', () => {
       });
     },
   );
+
+  it('of pools that are not known yet are not denied while the daemon begins', async () => {
+    const { node } = api.node;
+    api.node.node = () => nodeView({ lifecycle: 'booting' });
+    try {
+      for (const path of ['/v2/pools', '/v2/pools/pool-9/status', '/v2/pools/pool-9/events']) {
+        const response = await api.fetch(path);
+        expect(response.headers.get('retry-after')).toBe('1');
+        expect(await problem(response)).toMatchObject({ status: 503, body: { code: 'POOL_UNAVAILABLE', retryable: true } });
+      }
+      expect((await api.fetch('/v2/pools/-/status')).status).toBe(400);
+    } finally {
+      api.node.node = node;
+    }
+  });
 
   it.each(['Pool-0', '-pool', 'pool-', 'a'.repeat(64), '..%2Fetc', 'pool%2500', 'pool%0Aline', '%25%70ool', 'pöol', 'pool%252D0'])(
     'refuses the malformed id %s',

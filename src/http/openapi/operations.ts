@@ -30,8 +30,8 @@ const refusals = (...codes: readonly ProblemCode[]): Record<string, Response> =>
 const atTheGate = refusals('INVALID_PARAMS', 'UNAUTHORIZED', 'FORBIDDEN_ORIGIN', 'PAYLOAD_TOO_LARGE', 'MISDIRECTED', 'TOO_MANY_REQUESTS', 'INTERNAL');
 const openGate = refusals('INVALID_PARAMS', 'FORBIDDEN_ORIGIN', 'PAYLOAD_TOO_LARGE', 'MISDIRECTED', 'INTERNAL');
 const withBody = refusals('UNSUPPORTED_MEDIA_TYPE');
-/** At the end of the daemon no stream is opened any more. */
-const ending = refusals('POOL_UNAVAILABLE');
+/** Before the daemon knows its pools, and at its end: no order is taken then and no stream opened. */
+const notNow = refusals('POOL_UNAVAILABLE');
 const invalidSpec = {
   '422': json('INVALID_PARAMS: well formed, and still no valid spec; details.mistakes has one line for each mistake', problemSchema),
 };
@@ -78,7 +78,13 @@ const command = (operationId: string, summary: string, schema: v.GenericSchema, 
     'pools',
     operationId,
     summary,
-    { ...withBody, ...refusals('POOL_NOT_FOUND', 'ILLEGAL_TRANSITION'), '202': json('Taken: what is wanted has been noted', schema), ...more },
+    {
+      ...withBody,
+      ...refusals('POOL_NOT_FOUND', 'ILLEGAL_TRANSITION'),
+      ...notNow,
+      '202': json('Taken: what is wanted has been noted', schema),
+      ...more,
+    },
     { parameters: poolId },
   );
 
@@ -87,7 +93,7 @@ const status = (operationId: string, summary: string, more: Record<string, Respo
     'pools',
     operationId,
     summary,
-    { ...refusals('POOL_NOT_FOUND'), ...more, '200': json('The pool as it is now', poolStatusSchema) },
+    { ...refusals('POOL_NOT_FOUND'), ...notNow, ...more, '200': json('The pool as it is now', poolStatusSchema) },
     { parameters: poolId },
   );
 
@@ -105,10 +111,11 @@ export const operations: Readonly<Record<string, Operation>> = {
   'GET /openapi.json': open('openapi', 'This document', {
     '200': { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object' } } } },
   }),
-  'GET /v2/pools': operation('pools', 'listPools', 'All pools, sorted by id', { '200': json('All pools', poolsSchema) }),
+  'GET /v2/pools': operation('pools', 'listPools', 'All pools, sorted by id', { ...notNow, '200': json('All pools', poolsSchema) }),
   'POST /v2/pools': operation('pools', 'declarePool', 'Declares a pool, as in the pools file; it survives restarts', {
     ...withBody,
     ...refusals('POOL_EXISTS'),
+    ...notNow,
     ...invalidSpec,
     '201': json('Declared and on disk', poolStatusSchema),
   }),
@@ -116,28 +123,26 @@ export const operations: Readonly<Record<string, Operation>> = {
     'pools',
     'removePool',
     'Drains a pool and removes it; one of the pools file is removed there',
-    { ...refusals('POOL_NOT_FOUND', 'ILLEGAL_TRANSITION'), '202': json('It drains and goes', poolStatusSchema) },
+    { ...refusals('POOL_NOT_FOUND', 'ILLEGAL_TRANSITION'), ...notNow, '202': json('It drains and goes', poolStatusSchema) },
     { parameters: poolId },
   ),
   'GET /v2/pools/:id/status': status('poolStatus', 'One pool'),
   'POST /v2/pools/:id/status': status('postPoolStatus', oldClients, withBody),
   'POST /pools/:id/status': status('postPoolStatusUnversioned', oldClients, withBody),
-  'POST /v2/pools/:id/preload': command('preloadPool', 'Wanted up: start, or try again, with a fresh restart policy', poolStatusSchema, {
-    ...refusals('POOL_UNAVAILABLE'),
-  }),
+  'POST /v2/pools/:id/preload': command('preloadPool', 'Wanted up: start, or try again, with a fresh restart policy', poolStatusSchema),
   'POST /v2/pools/:id/drain': command('drainPool', 'Wanted down: finish the work, then end the engine', poolStatusSchema),
   'POST /v2/pools/:id/resume': command('resumePool', 'Takes a drain back while work is being finished', poolStatusSchema),
   'POST /v2/pools/:id/reload': command(
     'reloadPool',
     'A new engine in place of the old one; the outcome, reloaded or rolled_back, is in the events of the pool',
     operationSchema,
-    { ...invalidSpec, ...refusals('POOL_UNAVAILABLE') },
+    invalidSpec,
   ),
   'GET /v2/pools/:id/events': operation(
     'history',
     'poolEvents',
     'Transitions of one pool, newest first',
-    { ...refusals('POOL_NOT_FOUND'), '200': json('Transitions', eventsSchema) },
+    { ...refusals('POOL_NOT_FOUND'), ...notNow, '200': json('Transitions', eventsSchema) },
     { parameters: poolId },
   ),
   'GET /v2/pools/:id/logs': operation(
@@ -146,7 +151,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     'What the engine wrote; with follow=true a stream of it',
     {
       ...refusals('POOL_NOT_FOUND', 'NOT_FOUND'),
-      ...ending,
+      ...notNow,
       '200': {
         description: 'Lines; as a stream events `line` whose ids are byte offsets, and `lagged` where the reader was too slow',
         content: { 'application/json': { schema: resolver(logsSchema) }, 'text/event-stream': { schema: { type: 'string' } } },
@@ -158,7 +163,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     'history',
     'followEvents',
     'A stream of every transition on the node',
-    { ...ending, '200': text('Events `transition`, ids are journal numbers, and `lagged` where the reader was too slow', 'text/event-stream') },
+    { ...notNow, '200': text('Events `transition`, ids are journal numbers, and `lagged` where the reader was too slow', 'text/event-stream') },
     { parameters: lastEventId },
   ),
   'GET /v2/gpus': operation('node', 'listGpus', 'GPUs with their health and what is promised to pools', { '200': json('GPUs', gpusSchema) }),
