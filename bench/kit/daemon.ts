@@ -36,7 +36,8 @@ export interface Daemon {
   /** Asks over one kept connection, in turn. */
   readonly api: Wire;
   pools(): Promise<readonly Pool[]>;
-  pool(id: string): Promise<Pool>;
+  /** Resolves with the moment of the status answer that says so, and rejects if it does not: what was told must be so. */
+  confirm(id: string, ready: boolean): Promise<number>;
   order(id: string, command: 'preload' | 'drain'): Promise<void>;
   /** Its stream of events, opened by this call. */
   follow(): Promise<Heard<Transition>>;
@@ -108,7 +109,11 @@ export const connectTo = async (house: House, child: ChildProcess, port: number)
     runtimeDir: runtimeDirOf(house),
     api,
     pools,
-    pool: async (id) => (await read(`/v2/pools/${id}/status`)) as Pool,
+    confirm: async (id, ready) => {
+      const found = (await read(`/v2/pools/${id}/status`)) as Pool;
+      if (found.ready !== ready) throw new Error(`expected ready ${ready} in the status of ${id}, as its events said, found ${found.ready}`);
+      return performance.now();
+    },
     order: async (id, command) => {
       const { status, body } = await api.send('POST', `/v2/pools/${id}/${command}`, command === 'drain' ? '{"deadline_ms":0}' : '{}');
       if (status !== 202) throw new Error(`expected 202 from ${command}, found ${status} ${body.toString('utf8').slice(0, 300)}`);

@@ -96,7 +96,7 @@ const planOf = (spec: PoolSpec, executable: string, model: string, port: number)
   const adapter = adapterFor(spec.engine);
   if (isCause(adapter)) throw new Error(adapter.message);
   const engine = { executable, version: null, knownFlags: null };
-  const plan = adapter.plan({ spec, engine, model: { id: 'tiny', path: model, bytes: null }, gpus: [], simulated: true, port });
+  const plan = adapter.plan({ spec, engine, model: { id: 'tiny', path: model, bytes: null }, gpus: [], simulated: true, port, vram: null });
   if (isCause(plan)) throw new Error(plan.message);
   return plan;
 };

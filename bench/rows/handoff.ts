@@ -48,7 +48,7 @@ export const handoff: Row = {
         const beat = plane.heartbeats.next('a heartbeat that says ready', (heard) => heard.ready.get(pool) === true);
         const begun = put(true);
         await ready;
-        const api = (await daemon.pool(pool)).ready ? performance.now() - begun : Number.NaN;
+        const api = (await daemon.confirm(pool, true)) - begun;
         const heartbeat = (await beat).at - begun;
         const answers = await ownAnswers(bare.port);
         const watch = await watched();

@@ -48,7 +48,7 @@ export const kill: Row = {
         const begun = performance.now();
         process.kill(pid, 'SIGKILL');
         await left;
-        const api = (await daemon.pool(id)).ready ? Number.NaN : performance.now() - begun;
+        const api = (await daemon.confirm(id, false)) - begun;
         const heartbeat = (await beat).at - begun;
         await wait(quietMs);
         const bareBegun = performance.now();

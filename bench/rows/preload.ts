@@ -33,7 +33,7 @@ export const preload: Row = {
         const begun = performance.now();
         await daemon.order(id, 'preload');
         await ready;
-        const took = (await daemon.pool(id)).ready ? performance.now() - begun : Number.NaN;
+        const took = (await daemon.confirm(id, true)) - begun;
         const stopped = events.next('stopped', ({ to }) => to === 'offline.stopped');
         await daemon.order(id, 'drain');
         await stopped;
