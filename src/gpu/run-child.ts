@@ -7,6 +7,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { stamp } from '../clock.ts';
+import { helper } from '../os/helper.ts';
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
@@ -54,7 +55,8 @@ export const childRunner = (options: ChildRunnerOptions): ChildRunner => {
     if (closed) return Promise.resolve({ end: 'closed' });
     if (stuck !== null) return Promise.resolve({ end: 'stuck', stuck });
     return new Promise((resolve) => {
-      const child: Child = spawn(options.executable, argv, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...options.env, LC_ALL: 'C' } });
+      const command = helper(options.executable, argv, options.env['PATH']);
+      const child: Child = spawn(command.file, command.argv, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...options.env, LC_ALL: 'C' } });
       const started = stamp();
       const stdout: Buffer[] = [];
       const stderr: Buffer[] = [];

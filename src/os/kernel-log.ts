@@ -9,6 +9,7 @@ import { constants, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { helper } from './helper.ts';
 
 export interface KernelMessage {
   /** Milliseconds since boot by the kernel's own clock, which drifts from CLOCK_MONOTONIC by up to half a second in 1,000. */
@@ -80,7 +81,8 @@ const journalArgv = ['--dmesg', '--boot', '--quiet', '--no-pager', '--output=sho
 
 const readJournal = (wanted: (text: string) => boolean, until: number): Promise<readonly KernelMessage[] | null> =>
   new Promise((resolve) => {
-    const child = spawn('journalctl', journalArgv, { stdio: ['ignore', 'pipe', 'ignore'] });
+    const { file, argv } = helper('journalctl', journalArgv);
+    const child = spawn(file, argv, { stdio: ['ignore', 'pipe', 'ignore'] });
     const kept: KernelMessage[] = [];
     let read = 0;
     const settle = (found: readonly KernelMessage[] | null): void => {

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { stamp } from '../clock.ts';
+import { helper } from './helper.ts';
 import { openDatagramSender, type Sent } from './unix-datagram.ts';
 
 export interface Notifier {
@@ -105,7 +106,8 @@ const byChild =
   (socket: string): Send =>
   (text) =>
     new Promise((resolve) => {
-      const child = spawn('systemd-notify', text.split('\n'), { stdio: 'ignore', env: { NOTIFY_SOCKET: socket, PATH: process.env['PATH'] } });
+      const { file, argv } = helper('systemd-notify', text.split('\n'));
+      const child = spawn(file, argv, { stdio: 'ignore', env: { NOTIFY_SOCKET: socket, PATH: process.env['PATH'] } });
       const limit = setTimeout(() => settle({ kind: 'full' }), childWithinMs);
       const settle = (sent: Sent): void => {
         clearTimeout(limit);

@@ -3,6 +3,7 @@
  * one; nothing goes through a shell. What an answer means is the launcher's business.
  */
 import { execFile } from 'node:child_process';
+import { helper } from '../../os/helper.ts';
 import { poolIdPattern } from '../../state/schemas.ts';
 
 export interface UnitFacts {
@@ -64,7 +65,8 @@ const mostOutputBytes = 1024 * 1024;
 const run = (executable: string, args: readonly string[], withinMs: number): Promise<Ran | null> =>
   new Promise((resolve) => {
     const options = { env: { PATH: process.env['PATH'], LC_ALL: 'C', SYSTEMD_PAGER: '' }, maxBuffer: mostOutputBytes };
-    const child = execFile(executable, args, options, (error, stdout, stderr) => {
+    const command = helper(executable, args);
+    const child = execFile(command.file, command.argv, options, (error, stdout, stderr) => {
       clearTimeout(limit);
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : null;
       resolve({ code, stdout, stderr: code === null && error !== null ? error.message : stderr });

@@ -7,6 +7,7 @@
 import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import type { RunRecord } from '../../machines/vocabulary.ts';
+import { helper } from '../../os/helper.ts';
 import type { Owner } from '../../os/listener-owner.ts';
 import { reaches, readListeners } from '../../os/listeners.ts';
 import { isAlive } from '../../os/proc-stat.ts';
@@ -66,14 +67,14 @@ const mostOutputBytes = 1024 * 1024;
 
 const listBySs: ListSockets = (port) =>
   new Promise((resolve) => {
-    const args = ['-H', '--listening', '--tcp', '--numeric', '--extended', '--cgroup', `sport = :${port}`];
+    const { file, argv } = helper('ss', ['-H', '--listening', '--tcp', '--numeric', '--extended', '--cgroup', `sport = :${port}`]);
     const options = {
       timeout: withinMs,
       killSignal: 'SIGKILL' as const,
       maxBuffer: mostOutputBytes,
       env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     };
-    execFile('ss', args, options, (error, stdout) => resolve(error === null ? parseSockets(stdout) : null));
+    execFile(file, argv, options, (error, stdout) => resolve(error === null ? parseSockets(stdout) : null));
   });
 
 /** `… uid:994 ino:12345 sk:1 cgroup:/llama-engines.slice/llama-engine@pool-0.service <->`; root's sockets have no uid. */
