@@ -53,7 +53,7 @@ const rows: readonly Row[] = [
   {
     area: 'actors',
     is: 'acts',
-    values: ['shared', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs'],
+    values: ['shared', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'machines/policies'],
     types: ['machines', 'config'],
     packages: ['xstate', 'valibot', 'execa'],
     node: 'all',
@@ -96,7 +96,7 @@ const rows: readonly Row[] = [
     values: ['shared', 'machines', 'gpu'],
     types: ['http/ports.ts', 'observe', 'state', 'config'],
     packages: ['xstate', 'chokidar'],
-    node: ['node:crypto'],
+    node: ['node:crypto', 'node:timers/promises'],
   },
   {
     area: 'engine-exec',
