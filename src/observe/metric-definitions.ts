@@ -58,6 +58,11 @@ export const metricDefinitions = {
     help: 'Time from the end of the engine until its GPU memory was back',
     buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 30],
   },
+  pool_engine_kills_total: {
+    kind: 'counter',
+    labels: pool,
+    help: 'Engines that we had to end by SIGKILL, since they did not end within their grace',
+  },
   pool_drain_forced_total: { kind: 'counter', labels: pool, help: 'Drains that reached their deadline with requests still running' },
   gpu_memory_total_bytes: { kind: 'gauge', labels: gpu, help: 'Memory of the card' },
   gpu_memory_used_bytes: { kind: 'gauge', labels: gpu, help: 'Memory of the card in use, by anybody' },

@@ -24,6 +24,8 @@ const ofPool = ({ event, before, snapshot: { context } }: Observation, pool_id: 
   // A probe that passed is sampled, one that failed is told as a fact.
   const outcome = event.type === 'engine.sampled' || event.type === 'health.failed' ? textAt(event, 'outcome') : null;
   if (outcome !== null) counted.push({ name: 'pool_health_checks_total', labels: { pool_id, outcome } });
+  if (event.type === 'xstate.done.actor.stopEngine' && at(event, 'output', 'killed') === true)
+    counted.push({ name: 'pool_engine_kills_total', labels: { pool_id } });
   if (before === null) return counted;
   if ((numberAt(context, 'restart', 'count') ?? 0) > (numberAt(before.context, 'restart', 'count') ?? 0))
     counted.push({ name: 'pool_restarts_total', labels: { pool_id, reason: textAt(context, 'reason', 'code') ?? 'unknown' } });

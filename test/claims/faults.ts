@@ -110,13 +110,10 @@ export const faults: readonly Fault[] = [
     ],
     { missing: 'latency of other pools meanwhile is not measured' },
   ),
-  fault(
-    22,
-    'SIGKILL with a GPU context freezes the GPU',
-    'TERM first and a long grace; KILLs below 1 % of stops',
-    by('actors/end-tree.test.ts', 'that obeys takes milliseconds and no KILL'),
-    { missing: 'KILLs are not counted as a metric' },
-  ),
+  fault(22, 'SIGKILL with a GPU context freezes the GPU', 'TERM first and a long grace; KILLs below 1 % of stops', [
+    ...by('actors/end-tree.test.ts', 'that obeys takes milliseconds and no KILL'),
+    ...by('e2e/bad-input.test.ts', 'one that ignores SIGTERM is killed'),
+  ]),
   fault(23, 'VRAM is not back when the next engine starts', 'no start before; vram_not_released at the limit', [
     ...by(
       'actors/await-release.test.ts',

@@ -151,8 +151,10 @@ describe.concurrent('pools that cannot be', patient, () => {
     await daemon.sees('deaf', 'stopped', ({ substate }) => substate === 'stopped');
     const last = (await daemon.events('deaf')).find(({ from }) => from === 'draining.stopping');
     expect(last?.to).toBe('draining.releasing');
+    expect(await daemon.metric(/^pool_engine_kills_total\{.*deaf/)).toBe(1);
     await daemon.ask('POST', '/v2/pools/hangs/drain', { deadline_ms: 0 });
     await daemon.sees('hangs', 'stopped', ({ substate }) => substate === 'stopped');
+    expect(await daemon.metric(/^pool_engine_kills_total\{.*hangs/), 'one that ends within its grace').toBeNull();
     expect(house.left()).toEqual([]);
   });
 });

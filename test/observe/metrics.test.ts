@@ -147,6 +147,8 @@ describe('counters and durations', () => {
     metrics.observe(seen('a', 'a', 0, context({ restart: { count: 1 } }, { restart: { count: 1 }, reason })));
     metrics.observe(seen('a', 'b', 0, context({ drain: { forced: false } }, { drain: { forced: true } })));
     metrics.observe(seen('a', 'b', 0, context({ drain: { forced: true } }, { drain: { forced: true } })));
+    for (const killed of [true, false, true])
+      metrics.observe(seen('a', 'b', 0, { event: { type: 'xstate.done.actor.stopEngine', output: { killed, survivors: [] } } }));
     metrics.observe(seen('a', 'a', 0, { event: { type: 'engine.sampled', outcome: 'ok' }, sample: true }));
     metrics.observe(seen('a', 'a', 0, { event: { type: 'health.failed', outcome: 'timeout' } }));
     const node = { machine: 'node', actorId: 'node', poolId: null } as const;
@@ -163,6 +165,7 @@ describe('counters and durations', () => {
     const { value } = await scrape();
     expect(value('pool_restarts_total', { pool_id: 'pool-0', reason: 'engine_exited' })).toBe(1);
     expect(value('pool_drain_forced_total', { pool_id: 'pool-0' })).toBe(1);
+    expect(value('pool_engine_kills_total', { pool_id: 'pool-0' })).toBe(2);
     expect(value('pool_health_checks_total', { outcome: 'ok' })).toBe(1);
     expect(value('pool_health_checks_total', { outcome: 'timeout' })).toBe(1);
     expect(value('pool_handoff_files_processed_total', { pool_id: 'pool-0', outcome: 'accepted' })).toBe(1);

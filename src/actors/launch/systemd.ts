@@ -92,7 +92,8 @@ export const systemdLauncher = ({ systemctl, files, runs, bootId, cgroupRoot }: 
   const end: Launcher['stop'] = async (run, { signal, graceMs, killWaitMs }) => {
     const unit = unitOf(run.poolId);
     const facts = await systemctl.show(unit);
-    if (facts !== null && (facts.invocationId !== run.invocationId || idle.includes(facts.activeState))) return outcome(run, []);
+    if (facts !== null && (facts.invocationId !== run.invocationId || idle.includes(facts.activeState)))
+      return { ...(await outcome(run, [])), killed: false };
     await files.writeStop(run.poolId, signal, graceMs);
     const told = await systemctl.stop(unit);
     if (told.kind === 'refused') throw notStopped(unit, told.message);
