@@ -3,7 +3,7 @@
  * and what it is asked. Ends with its house, its engines with it.
  */
 import type { ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { get } from 'node:http';
 import { join, resolve } from 'node:path';
@@ -58,7 +58,9 @@ const program = resolve(import.meta.dirname, '../../bin/pool-managerd.js');
 /** Resolves when its API answers and every pool of the file is there. */
 export const startDaemon = async (house: House, options: DaemonOptions): Promise<Daemon> => {
   const { child, port } = await execDaemon(house, options);
-  await untilOk(port, '/v2/pools');
+  await untilOk(port, '/v2/pools').catch((thrown: unknown) => {
+    throw new Error(`the daemon does not serve; it said:\n${lastWords(house)}`, { cause: thrown });
+  });
   const daemon = await connectTo(house, child, port);
   await daemon.untilPools('its pools', (pools) => pools.length === options.pools.length);
   return daemon;
@@ -147,6 +149,8 @@ export const untilOk = async (port: number, path: string, withinMs = 60_000): Pr
   throw new Error(`waited ${withinMs} ms for 200 from ${path} on port ${port}`);
 };
 
+const lastWords = (house: House): string => readFileSync(join(house.dir, 'daemon.log'), 'utf8').trimEnd().split('\n').slice(-20).join('\n');
+
 const runtimeDirOf = (house: House): string => join(house.dir, 'runtime');
 const stateDirOf = (house: House): string => join(house.dir, 'state');
 
@@ -176,7 +180,7 @@ interface Run {
 
 /** Envelope and all, as the daemon stores it. */
 const runsIn = (house: House): readonly Run[] =>
-  readdirSync(join(stateDirOf(house), 'runs'))
+  (existsSync(join(stateDirOf(house), 'runs')) ? readdirSync(join(stateDirOf(house), 'runs')) : [])
     .filter((name) => name.endsWith('.json'))
     .flatMap((name) => findRun(JSON.parse(readFileSync(join(stateDirOf(house), 'runs', name), 'utf8'))));
 
