@@ -1,10 +1,10 @@
 /**
  * Follows the pools file: reads it again when it has changed and been quiet for a moment, or when told to, and tells the node.
  *
- * A file that is not valid is told as such and changes nothing. Never two readings at once. What changed between the first
+ * Where it cannot be watched it is looked at. A file that is not valid is told as such and changes nothing. Never two readings at once. What changed between the first
  * reading of the file and the watching of it is found when the watching begins.
  */
-import { watch } from 'chokidar';
+import { type FSWatcher, watch } from 'chokidar';
 import { stamp } from '../clock.ts';
 import type { PoolsResult } from '../config/pools-file.ts';
 import type { PoolSpec } from '../machines/vocabulary.ts';
@@ -30,6 +30,8 @@ export interface FollowingConfig {
 
 /** An editor's several writes are one change. */
 const quietMs = 250;
+/** Where inotify has no more to give. */
+const pollMs = 1_000;
 
 export const followConfig = ({ file, load, known, raised, hashOf, node, warn }: FollowConfigOptions): FollowingConfig => {
   let timer: NodeJS.Timeout | undefined;
@@ -52,14 +54,21 @@ export const followConfig = ({ file, load, known, raised, hashOf, node, warn }: 
     if (!loaded.ok || loaded.pools.map(hashOf).join() !== known.join()) reload();
   };
 
-  const watcher = watch(file, { ignoreInitial: true, persistent: false });
   const onceRaised = (act: () => void): void => void raised.then(() => closed || act());
-  watcher.on('ready', () => onceRaised(catchUp));
-  watcher.on('all', () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => onceRaised(reload), quietMs);
-  });
-  watcher.on('error', (thrown) => warn(`the pools file ${file} is not watched any more: ${String(thrown)}; send SIGHUP after a change`));
+  const begin = (usePolling: boolean): FSWatcher =>
+    watch(file, { ignoreInitial: true, persistent: false, usePolling, interval: pollMs })
+      .on('ready', () => onceRaised(catchUp))
+      .on('all', () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => onceRaised(reload), quietMs);
+      })
+      .on('error', (thrown) => {
+        if (usePolling) return warn(`the pools file ${file} is not watched any more: ${String(thrown)}; send SIGHUP after a change`);
+        warn(`the pools file ${file} is looked at every ${pollMs} ms, since it cannot be watched: ${String(thrown)}`);
+        void watcher.close();
+        if (!closed) watcher = begin(true);
+      });
+  let watcher = begin(false);
   return {
     reload,
     close: async () => {
