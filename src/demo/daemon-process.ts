@@ -73,9 +73,9 @@ export const command = (): string => fileURLToPath(new URL('../../bin/pool-manag
 
 /** Nothing that was meant for another daemon. */
 const environment = (house: House, ports: DemoPorts, orchestratorUrl: string): NodeJS.ProcessEnv => {
-  const { PATH, HOME, LANG, TMPDIR, POOL_MANAGERD_LOG_LEVEL = 'info', POOL_MANAGERD_INSPECT } = process.env;
+  const { PATH, HOME, LANG, TMPDIR, NODE_COMPILE_CACHE, POOL_MANAGERD_LOG_LEVEL = 'info', POOL_MANAGERD_INSPECT } = process.env;
   return {
-    ...{ PATH, HOME, LANG, TMPDIR, POOL_MANAGERD_INSPECT },
+    ...{ PATH, HOME, LANG, TMPDIR, NODE_COMPILE_CACHE, POOL_MANAGERD_INSPECT },
     // Where it listens is read from its log.
     POOL_MANAGERD_LOG_LEVEL: ['trace', 'debug'].includes(POOL_MANAGERD_LOG_LEVEL) ? POOL_MANAGERD_LOG_LEVEL : 'info',
     POOL_MANAGERD_BIND_ADDR: `127.0.0.1:${ports.api}`,
