@@ -1,5 +1,5 @@
 /** Does one step. What cannot be done where things stand (no engine to kill, no such pool) is not done. */
-import { writeFile } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
 import { assertNever } from '../../src/cause.ts';
 import type { OrchestratorStandIn } from '../../src/demo/orchestrator-stand-in.ts';
 import type { Declared, OpenHouse } from '../kit/daemon.ts';
@@ -192,7 +192,6 @@ const kill = (pid: number, signal: NodeJS.Signals): void => {
 /** As large as it says, and empty. */
 export const writeModels = async (dir: string, sizes: Readonly<Record<keyof Models, number>>): Promise<Models> => {
   const models = { small: `${dir}/small.gguf`, large: `${dir}/large.gguf` };
-  const { truncate } = await import('node:fs/promises');
   for (const name of ['small', 'large'] as const) {
     await writeFile(models[name], '');
     await truncate(models[name], sizes[name]);

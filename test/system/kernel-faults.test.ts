@@ -30,16 +30,7 @@ const says = (daemon: Daemon, what: RegExp) =>
 const runsOf = (house: House) => ids.map((id) => house.run(id));
 
 describe.skipIf(!mayInject)('With faults of the kernel (needs strace and root)', () => {
-  it('row 59: without inotify the daemon starts, sees changes by looking, and is up', async () => {
-    const house = await openedHouse();
-    const faults = ['inject=inotify_add_watch:error=ENOSPC', 'inject=inotify_init1:error=EMFILE'];
-    const beginning = house.begin({}, ['strace', '-D', '-f', '-q', '-o', '/dev/null', ...faults.flatMap((fault) => ['-e', fault])]);
-    const daemon = await beginning.up();
-    await daemon.ready(...ids);
-    expect((await daemon.node()).lifecycle).toBe('serving');
-  });
-
-  it('row 68: a journal that cannot be written is told, and costs no engine', async () => {
+  it('a journal that cannot be written is told, and costs no engine (row 68)', async () => {
     const { house, daemon } = await ready();
     const runs = runsOf(house);
     const broken = await inject(daemon.pid, ['write,pwrite64,writev:error=EIO'], join(house.stateDir, 'journal', 'events.jsonl'));
@@ -53,7 +44,7 @@ describe.skipIf(!mayInject)('With faults of the kernel (needs strace and root)',
     expect(await daemon.events('pool-0')).not.toEqual([]);
   });
 
-  it('row 68: a state directory that takes no writes is told in the API, and costs no engine', async () => {
+  it('a state directory that takes no writes is told in the API, and costs no engine (row 68)', async () => {
     const { house, daemon } = await ready();
     const runs = runsOf(house);
     const full = await inject(daemon.pid, ['fsync,fdatasync:error=ENOSPC']);
@@ -74,7 +65,7 @@ describe.skipIf(!mayInject)('With faults of the kernel (needs strace and root)',
 });
 
 describe('At the limit of open files', () => {
-  it('row 87: the daemon stays up, keeps its engines, and answers again when there is room', async (t) => {
+  it('the daemon stays up, keeps its engines, and answers again when there is room (row 87)', async (t) => {
     if (spawnSync('prlimit', ['--version']).status !== 0) return t.skip('there is no prlimit');
     const { house, daemon } = await ready();
     const runs = runsOf(house);

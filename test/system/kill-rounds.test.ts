@@ -21,7 +21,7 @@ it.for([
   { name: 'of which three are real', real: 3 },
   { name: 'all of them stubs', real: 0 },
 ])(
-  `keeps eight engines, $name, through ${rounds} rounds of kill -9: same pids, no stream cut, no restart counted, ready again within a second`,
+  `keeps eight engines, $name, through ${rounds} rounds of kill -9: same pids, no stream cut, no restart counted, ready again within a second (rows 2, 3)`,
   { timeout: 120_000 + rounds * 4_000 },
   async ({ real }, t) => {
     if (real > 0 && (realEngine === null || tinyModel === null)) return t.skip('there is no llama-server, or no tiny model, on this machine');

@@ -1,6 +1,6 @@
 /**
  * What a daemon has open and holds in memory does not grow with the engines that it has started and ended. LEAK_CYCLES says how
- * many; that its actors do not grow either is in `test/machines/pool-leaks.test.ts`.
+ * many: 1,000 are promised, CI does with fewer. That its actors do not grow either is in `test/machines/pool-leaks.test.ts`.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,10 +16,12 @@ import { type DaemonApi, daemonApi } from '../kit/daemon-api.ts';
 import { foldJournal } from '../kit/fold-journal.ts';
 import { until } from '../kit/until.ts';
 
-const cycles = Number(process.env['LEAK_CYCLES'] ?? 1_000);
+const cycles = Number(process.env['LEAK_CYCLES'] ?? (process.env['CI'] === undefined ? 1_000 : 250));
 const mebibyte = 1024 ** 2;
 
-it(`${cycles} starts and ends of a pool leave no file open, no process, and memory as it was`, { timeout: 60_000 + cycles * 600 }, async () => {
+it(`${cycles} starts and ends of a pool leave no file open, no process, and memory as it was (rows 87, 89)`, {
+  timeout: 60_000 + cycles * 600,
+}, async () => {
   const house = await onePool();
   const daemon = await house.start();
   await daemon.ready('pool-0');
