@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createActor, setup, toPromise } from 'xstate';
 import { announceHandoff } from '../../src/actors/announce-handoff.ts';
-import { deleteConsumed } from '../../src/actors/handoff/dispose.ts';
+import { deleteConsumed, setAside } from '../../src/actors/handoff/dispose.ts';
 import { identityOf } from '../../src/actors/handoff/identity.ts';
 import { watchHandoffs } from '../../src/actors/watch-handoffs.ts';
 import type { HandoffEvent } from '../../src/machines/events.ts';
@@ -211,6 +211,20 @@ it('A consumed file replaced in the very moment of its deletion is never lost', 
     for (let wait = round % 6; wait > 0; wait -= 1) await turn();
     await put(dir, 'a.json', `a newer one ${round}`);
     await deleting;
+    expect(await readFile(path, 'utf8')).toBe(`a newer one ${round}`);
+  }
+});
+
+it('A file replaced in the very moment in which it is set aside is never taken for the bad one', async () => {
+  const dir = await temporaryDir();
+  const path = join(dir, 'a.json');
+  for (let round = 0; round < 200; round += 1) {
+    await put(dir, 'a.json', `bad ${round}`);
+    const identity = (await identityOf(path)) ?? '';
+    const aside = setAside(dir, 'a.json', identity, 'bad');
+    for (let wait = round % 6; wait > 0; wait -= 1) await turn();
+    await put(dir, 'a.json', `a newer one ${round}`);
+    await aside;
     expect(await readFile(path, 'utf8')).toBe(`a newer one ${round}`);
   }
 });

@@ -204,9 +204,6 @@ export const faults: readonly Fault[] = [
     'half-written JSON',
     'waited for, then given up',
     by('actors/watch-handoffs.test.ts', 'half written is waited for, and given up when it stays so'),
-    {
-      missing: 'the long run of 100,000 writes',
-    },
   ),
   fault(62, "editors' temporary files", 'passed over', by('actors/watch-handoffs.test.ts', 'that is no handoff is left alone: dotfiles, backups')),
   fault(63, 'a handoff of a dead engine', 'never ready', by('machines/pool/starting.ts', 'only a handoff of this incarnation opens the proof')),

@@ -35,10 +35,15 @@ const putBack = async (taken: string, path: string): Promise<void> => {
   }
 };
 
-export const setAside = async (dir: string, name: string, reason: string): Promise<void> => {
-  const rejected = join(dir, rejectedDir);
+export const setAside = async (dir: string, name: string, identity: string, reason: string): Promise<void> => {
+  const [path, rejected] = [join(dir, name), join(dir, rejectedDir)];
+  const aside = join(rejected, name);
   await mkdir(rejected, { recursive: true, mode: 0o770 });
-  await rename(join(dir, name), join(rejected, name));
+  await rename(path, aside);
+  if ((await identityOf(aside)) !== identity) {
+    await putBack(aside, path);
+    return unlink(aside);
+  }
   await writeFile(join(rejected, `${name}.reason.txt`), `${reason}\n`, { mode: 0o640 });
 };
 

@@ -75,7 +75,7 @@ export const makeInbox = ({ runtimeDir, autoDelete, rules }: InboxOptions, send:
   /** Handled also where it cannot be moved, so that it never loops. */
   const reject = async (name: string, identity: string, reason: string): Promise<void> => {
     known.set(name, { identity, handled: true, torn: 0 });
-    const moved = await tried(() => setAside(runtimeDir, name, reason));
+    const moved = await tried(() => setAside(runtimeDir, name, identity, reason));
     setSomeAside ||= moved === null;
     send({ type: 'handoff.rejected', file: name, message: moved === null ? reason : `${reason}; it could not be set aside: ${moved}`, ...stamp() });
   };

@@ -21,6 +21,8 @@ export const readHandoff = async (dir: string, name: string, identity: string, r
     return parseHandoff(name, text, rules);
   } catch (thrown) {
     if (isMissing(thrown)) return { kind: 'gone' };
+    // One that was replaced while it was open has no name any more.
+    if ((await identityOf(path).catch(() => identity)) !== identity) return { kind: 'changing' };
     return { kind: 'invalid', message: thrown instanceof Error ? thrown.message : String(thrown) };
   }
 };
