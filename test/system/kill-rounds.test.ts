@@ -15,6 +15,8 @@ import { startLoad } from '../kit/steady-load.ts';
 const rounds = Number(process.env['KILL_ROUNDS'] ?? 25);
 const seed = Number(process.env['KILL_SEED'] ?? 20_260);
 const count = 8;
+/** What a daemon that refuses its configuration takes from beginning to end on two idle cores. */
+const idleStartMs = 250;
 const restart = { initial_ms: 100, max_ms: 1_000 };
 
 const timeout = 120_000 + rounds * 4_000;
@@ -64,8 +66,8 @@ const killAgainAndAgain = async (real: number): Promise<void> => {
   expect(cut).toEqual([]);
   expect(whole).toBeGreaterThan(rounds);
   expect(house.left()).toHaveLength(count);
-  // What any process takes to begin on this machine now is not the daemon's.
-  expect(median(took) - (await bareStart(house))).toBeLessThan(1_000);
+  // A second on a machine that has time: one on which a process begins as slowly as others let it is measured by that.
+  expect(median(took)).toBeLessThan(1_000 * Math.max(1, (await bareStart(house)) / idleStartMs));
 };
 
 const declared = (house: House, real: number): readonly Declared[] =>
