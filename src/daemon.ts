@@ -26,6 +26,7 @@ import { chooseSource } from './gpu/choose-source.ts';
 import { refuseWithoutGpu } from './gpu/no-gpu.ts';
 import { findNvidiaDisplays } from './gpu/pci.ts';
 import { createApp, createMetricsApp } from './http/app.ts';
+import { fingerprintOf } from './http/gate/fingerprint.ts';
 import { type Listeners, listenAll, urlOf } from './http/listen.ts';
 import { createLogCapper } from './logs/capper.ts';
 import { createEngineLog } from './logs/engine-log.ts';
@@ -117,6 +118,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     listenerOwner,
     owners,
     vramUsedBytes: (run) => views.vramUsedBytes(run.poolId),
+    largestGpuBytes: (gpus) => views.largestGpuBytes(gpus),
     readApiKey,
     createLog: createEngineLog({ stateDir }),
     configured: () => config.pools.map((spec) => ({ spec, specHash: hashSpec(spec) })),
@@ -268,7 +270,9 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     node,
     warn: (line) => log.warn(line),
   });
-  log.info({ url, metrics_url: metricsUrl, state_dir: stateDir, runtime_dir: runtimeDir, version }, 'listening');
+  const token = config.token.current();
+  const fingerprint = token === null ? null : fingerprintOf(token);
+  log.info({ url, metrics_url: metricsUrl, state_dir: stateDir, runtime_dir: runtimeDir, version, identity: fingerprint }, 'listening');
 
   let stopping: Promise<StopReport> | null = null;
   const hurry = new AbortController();

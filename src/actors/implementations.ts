@@ -4,7 +4,7 @@ import type { GpuSource } from '../gpu/source.ts';
 import { nodeMachine } from '../machines/node/machine.ts';
 import { poolMachine } from '../machines/pool/machine.ts';
 import { registrationMachine } from '../machines/registration/machine.ts';
-import type { Cause, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
+import type { Cause, GpuRef, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import type { Configured } from '../state/boot-plan.ts';
 import type { StateStore } from '../state/store.ts';
 import { adoptEngine } from './adopt-engine.ts';
@@ -46,6 +46,7 @@ export interface Effects {
   readonly listenerOwner: ListenerOwner;
   readonly owners: Owners;
   readonly vramUsedBytes: (run: RunRecord) => number | null;
+  readonly largestGpuBytes: (gpus: readonly GpuRef[]) => number | null;
   readonly readApiKey: (run: RunRecord) => Promise<string | null>;
   readonly createLog: (poolId: string, incarnation: string) => Promise<string>;
   readonly configured: () => readonly Configured[];

@@ -6,7 +6,7 @@
 import { fromPromise } from 'xstate';
 import { causeOf, isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
-import { estimateNeedBytes } from '../gpu/estimate.ts';
+import { estimateNeedBytes } from '../gpu/estimate/estimate.ts';
 import type { GpuSource } from '../gpu/source.ts';
 import type { Failure, poolActors } from '../machines/pool/actors.ts';
 import type { Cause, Inventory, ModelPresent, PoolSpec, Stamp } from '../machines/vocabulary.ts';

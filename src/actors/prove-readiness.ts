@@ -104,7 +104,7 @@ const proveResidency = async (
   adapter: EngineAdapter,
   deps: ProveReadinessDeps,
 ): Promise<{ readonly residency: Residency; readonly evidence: readonly string[] }> => {
-  const { verdict, evidence } = adapter.residency(await (deps.readLog ?? readStart)(run), run.spec);
+  const { verdict, evidence } = adapter.residency(await (deps.readLog ?? readStart)(run), run);
   if (run.simulated) return { residency: 'simulated', evidence };
   if (verdict === 'proven') return { residency: verdict, evidence };
   const found = verdict === 'violated' ? `some of it elsewhere: ${evidence.join(' | ').slice(0, 1000)}` : 'no line in its output that shows it';

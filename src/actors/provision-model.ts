@@ -1,16 +1,17 @@
 /**
- * Finds the model on disk: a readable file, a gguf in shards, or a directory for engines that load one. Fetches nothing and
- * verifies nothing: this version knows models that are there already.
+ * Finds the model on disk: a readable file, a gguf in shards, or a directory for engines that load one; what its header says of its
+ * size comes along. Fetches nothing and verifies nothing: this version knows models that are there already.
  */
 import { constants, type Stats } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fromPromise } from 'xstate';
 import { CauseError, causeOf } from '../cause.ts';
 import { stamp } from '../clock.ts';
+import { readShape, shardsOf } from '../gpu/estimate/read-shape.ts';
 import type { Failure, poolActors } from '../machines/pool/actors.ts';
-import type { Cause, ModelPresent, PoolSpec, Stamp } from '../machines/vocabulary.ts';
+import type { Cause, ModelPresent, ModelShape, PoolSpec, Stamp } from '../machines/vocabulary.ts';
 
 export interface ProvisionModelDeps {
   /** Folder of the pools file: relative paths begin here. */
@@ -30,8 +31,11 @@ const find = async (reference: string, spec: PoolSpec, baseDir: string): Promise
   const path = pathOf(reference, baseDir);
   const found = await look(path);
   const id = basename(path).replace(/\.gguf$/i, '');
-  if (found.isFile()) return { id, path, bytes: await bytesOf(path, found.size) };
-  if (found.isDirectory() && spec.engine !== 'llamacpp') return { id, path, bytes: null };
+  if (found.isFile()) return { id, path, bytes: await bytesOf(path), shape: await shapeOf(path) };
+  if (found.isDirectory() && spec.engine !== 'llamacpp') {
+    const shape = await shapeOf(path);
+    return { id, path, bytes: shape?.tensorBytes ?? null, shape };
+  }
   throw missing(path, found.isDirectory() ? 'a directory' : 'neither a file nor a directory');
 };
 
@@ -71,19 +75,15 @@ const look = async (path: string): Promise<Stats> => {
   }
 };
 
-/** `name-00001-of-00003.gguf` stands for all of its shards. */
-const shard = /^(.*-)(\d{5})-of-(\d{5})(\.gguf)$/i;
-const mostShards = 1_000;
-
-const bytesOf = async (path: string, size: number): Promise<number> => {
-  const [, before, , count, after] = shard.exec(basename(path)) ?? [];
-  if (count === undefined || Number(count) > mostShards) return size;
+/** Of all shards, each of which must be there. */
+const bytesOf = async (path: string): Promise<number> => {
   let bytes = 0;
-  for (let number = 1; number <= Number(count); number += 1) {
-    bytes += (await look(join(dirname(path), `${before}${String(number).padStart(5, '0')}-of-${count}${after}`))).size;
-  }
+  for (const file of shardsOf(path)) bytes += (await look(file)).size;
   return bytes;
 };
+
+/** What cannot be read is not known. Whether that is a fault, the engine says: it may know formats that we do not. */
+const shapeOf = (path: string): Promise<ModelShape | null> => readShape(path).catch(() => null);
 
 const missing = (path: string, found: string): CauseError => {
   const cause: Cause = { code: 'model_missing', message: `expected a readable model at ${path}, found ${found}; set \`model\``, details: { path } };

@@ -10,8 +10,9 @@ import { CauseError, causeOf, isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { LaunchPlan } from '../engines/adapter.ts';
 import { adapterFor } from '../engines/index.ts';
+import { vramShare } from '../gpu/estimate/share.ts';
 import type { Failure, poolActors, SpawnInput } from '../machines/pool/actors.ts';
-import type { RunRecord, Stamp } from '../machines/vocabulary.ts';
+import type { GpuRef, RunRecord, Stamp } from '../machines/vocabulary.ts';
 import type { Shelf } from '../state/store.ts';
 import type { Ports } from './launch/ports.ts';
 import type { Launcher } from './launcher.ts';
@@ -25,6 +26,8 @@ export interface SpawnEngineDeps {
   readonly bootId: string;
   /** The GPUs are simulated: no device flags, no GPU environment. */
   readonly simulated: boolean;
+  /** Memory of the largest of these GPUs or MIG slices, as last seen; null: not known. */
+  readonly largestGpuBytes: (gpus: readonly GpuRef[]) => number | null;
   /** Where clients reach engines that listen on all interfaces. */
   readonly advertiseHost: string;
 }
@@ -54,7 +57,7 @@ const onLeasedPort = async (input: SpawnInput, deps: SpawnEngineDeps): Promise<R
   const { poolId, spec } = input;
   const port = await deps.ports.lease({ poolId, host: spec.host, ports: spec.ports });
   try {
-    const plan = planOf(input, port, deps.simulated);
+    const plan = planOf(input, port, deps);
     const incarnation = randomBytes(8).toString('hex');
     const logFile = await deps.createLog(poolId, incarnation);
     // Field by field where a wider value may come: the record's form is strict.
@@ -82,10 +85,12 @@ const onLeasedPort = async (input: SpawnInput, deps: SpawnEngineDeps): Promise<R
   }
 };
 
-const planOf = ({ spec, engine, model, gpus }: SpawnInput, port: number, simulated: boolean): LaunchPlan => {
+const planOf = (input: SpawnInput, port: number, { simulated, largestGpuBytes }: SpawnEngineDeps): LaunchPlan => {
+  const { spec, engine, model, gpus, reservedBytes } = input;
   const adapter = adapterFor(spec.engine);
   if (isCause(adapter)) throw new CauseError(adapter);
-  const plan = adapter.plan({ spec, engine, model, gpus, simulated, port });
+  const vram = vramShare(spec, model, { reservedBytes, gpuCount: gpus.length, totalBytes: largestGpuBytes(gpus) });
+  const plan = adapter.plan({ spec, engine, model, gpus, simulated, port, vram });
   if (isCause(plan)) throw new CauseError(plan);
   return plan;
 };

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { stamp } from '../clock.ts';
-import { estimateNeedBytes } from '../gpu/estimate.ts';
+import { estimateNeedBytes } from '../gpu/estimate/estimate.ts';
 import type { CommandResult, NodePort, PoolCommandName } from '../http/ports.ts';
 import type { PoolCommand } from '../machines/events.ts';
 import { latest } from '../machines/node/view.ts';

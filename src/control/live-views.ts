@@ -12,7 +12,7 @@ import { poolView } from '../machines/pool/view.ts';
 import type { RegistrationMachine } from '../machines/registration/machine.ts';
 import { registrationView } from '../machines/registration/view.ts';
 import type { GpuView, HostFacts, NodeView, PoolStatus } from '../machines/views.ts';
-import type { Inventory, RunRecord } from '../machines/vocabulary.ts';
+import type { GpuRef, Inventory, RunRecord } from '../machines/vocabulary.ts';
 import type { Since } from './since.ts';
 
 export type NodeRef = ActorRefFrom<NodeMachine>;
@@ -38,6 +38,8 @@ export interface LiveViews {
   runs(): readonly RunRecord[];
   /** What the processes of a pool hold on its cards, as last seen; null: not known. */
   vramUsedBytes(poolId: string): number | null;
+  /** Memory of the largest of these GPUs or MIG slices, as last seen; null: not known of one of them. */
+  largestGpuBytes(gpus: readonly GpuRef[]): number | null;
   poolRef(id: string): PoolRef | null;
   registrationRef(): RegistrationRef | null;
 }
@@ -129,6 +131,10 @@ export const createLiveViews = ({ node, since, around, staleMs, now = Date.now }
       return own.length === 0
         ? null
         : own.reduce<number | null>((sum, { usedBytes }) => (sum === null || usedBytes === null ? null : sum + usedBytes), 0);
+    },
+    largestGpuBytes: (gpus) => {
+      const totals = gpus.map(({ uuid }) => memoryOf(node.getSnapshot().context, uuid)?.totalBytes ?? null);
+      return totals.reduce((largest, total) => (largest === null || total === null ? null : Math.max(largest, total)), totals[0] ?? null);
     },
     poolRef,
     registrationRef,

@@ -5,7 +5,19 @@
  * Adapters are data and pure functions: they say what to run, what to ask over HTTP and what answers mean. Actors run
  * processes and make the requests.
  */
-import type { Cause, EngineExit, EngineName, EnginePresent, GpuRef, Load, ModelPresent, PoolSpec, Residency } from '../machines/vocabulary.ts';
+import type {
+  Cause,
+  EngineExit,
+  EngineName,
+  EnginePresent,
+  GpuRef,
+  Load,
+  ModelPresent,
+  PoolSpec,
+  Residency,
+  RunRecord,
+  VramShare,
+} from '../machines/vocabulary.ts';
 
 export interface LaunchInput {
   readonly spec: PoolSpec;
@@ -14,6 +26,8 @@ export interface LaunchInput {
   readonly gpus: readonly GpuRef[];
   readonly simulated: boolean;
   readonly port: number;
+  /** What it was granted; absent or null: need or size of the GPUs is not known. */
+  readonly vram?: VramShare | null;
 }
 
 export interface LaunchPlan {
@@ -44,6 +58,8 @@ export interface EngineAdapter {
   /** How to ask the executable for its version and its flags; null: it cannot be asked. `output`: of both streams. */
   readonly version: { readonly argv: readonly string[]; parse(output: string): string | null } | null;
   readonly help: { readonly argv: readonly string[]; parseFlags(output: string): readonly string[] } | null;
+  /** Milliseconds it may take to answer these; absent: the asker's own limit. */
+  readonly askWithinMs?: number;
   /** Every flag explicit. Returns a Cause when the spec asks for what this engine must not be given. */
   plan(input: LaunchInput): LaunchPlan | Cause;
   /** Liveness; `loading` is neither a pass nor a failure. */
@@ -61,7 +77,10 @@ export interface EngineAdapter {
   /** Generates one token; null, also as the ask: the engine cannot be asked for one. */
   readonly token: { readonly ask: (spec: PoolSpec, model: ModelPresent) => Ask | null; read(answer: Answer): true | Cause } | null;
   /** What the engine's own output says about where weights and KV cache are. Nothing parsed is `unproven`, never `proven`. */
-  residency(log: readonly string[], spec: PoolSpec): { readonly verdict: Residency; readonly evidence: readonly string[] };
+  residency(
+    log: readonly string[],
+    run: Pick<RunRecord, 'spec' | 'model' | 'gpus'>,
+  ): { readonly verdict: Residency; readonly evidence: readonly string[] };
   /** The reason for an end, from exit and the last lines of output. */
   classifyExit(exit: EngineExit, tail: readonly string[]): Cause;
   /** Sent once, then the grace of `timeouts.stop_ms`, then KILL. */

@@ -2,9 +2,9 @@
  * An engine that pool-managerd does not know: the pool's `custom` says what to ask it, its `flags` are its command line.
  * Nothing is known of where it keeps its memory, so its residency is never proven by its output.
  */
-import { homedir } from 'node:os';
 import type { Cause, CustomEngine, Load, PoolSpec } from '../machines/vocabulary.ts';
 import type { Answer, Ask, EngineAdapter, LaunchInput, LaunchPlan } from './adapter.ts';
+import { environmentOf } from './environment.ts';
 import { classify } from './exit-reasons.ts';
 import { cudaRows, hostRows } from './exits/shared.ts';
 import { sumSeries } from './prometheus.ts';
@@ -29,7 +29,7 @@ export const custom: EngineAdapter = {
 const get = (path: string): Ask => ({ method: 'GET', path });
 
 function plan(input: LaunchInput): LaunchPlan | Cause {
-  const { spec, gpus, simulated } = input;
+  const { spec } = input;
   if (spec.custom === null) {
     return { code: 'invalid_spec', message: 'expected `custom` with at least health_path for an engine that is not known, found none' };
   }
@@ -38,13 +38,7 @@ function plan(input: LaunchInput): LaunchPlan | Cause {
   return {
     executable: input.engine.executable,
     argv: spec.flags.map((flag) => fillIn(flag, input)),
-    env: {
-      PATH: '/usr/local/bin:/usr/bin:/bin',
-      HOME: homedir(),
-      LANG: 'C.UTF-8',
-      ...spec.env,
-      ...(simulated ? {} : { CUDA_VISIBLE_DEVICES: gpus.map((gpu) => gpu.uuid).join(','), CUDA_DEVICE_ORDER: 'PCI_BUS_ID' }),
-    },
+    env: environmentOf(input),
   };
 }
 

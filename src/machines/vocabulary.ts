@@ -174,6 +174,44 @@ export interface ModelPresent {
   /** `null` for an engine that needs no model. */
   readonly path: string | null;
   readonly bytes: number | null;
+  /** What its header says; absent or null: not read, or not understood. */
+  readonly shape?: ModelShape | null;
+}
+
+/** What of a model decides how much memory it needs. */
+export interface ModelShape {
+  readonly format: 'gguf' | 'safetensors';
+  readonly architecture: string | null;
+  /** All tensors together. */
+  readonly tensorBytes: number;
+  /** Of these, the embeddings that llama.cpp looks up on the host. */
+  readonly hostBytes: number;
+  /** Tokens that it was trained for. */
+  readonly contextLength: number | null;
+  readonly embedding: number | null;
+  readonly feedForward: number | null;
+  readonly vocabulary: number | null;
+  readonly cache: CacheShape | null;
+}
+
+/** KV cache: numbers kept per token, over all layers of a kind. */
+export interface CacheShape {
+  readonly full: { readonly k: number; readonly v: number };
+  /** Layers that look back over `window` tokens only. */
+  readonly windowed: { readonly k: number; readonly v: number };
+  readonly window: number | null;
+}
+
+/** Memory of one GPU that an engine may take, as granted. */
+export interface VramShare {
+  /** On each of its GPUs. */
+  readonly grantedBytes: number;
+  /** Of that: CUDA context, libraries and graphs. */
+  readonly overheadBytes: number;
+  /** Of that: activations. */
+  readonly computeBytes: number;
+  /** Of the GPU, or MIG slice, with the most. */
+  readonly totalBytes: number;
 }
 
 /**
@@ -198,7 +236,7 @@ export interface RunRecord {
   readonly endpoint: string;
   readonly engine: EngineName;
   readonly engineVersion: string | null;
-  readonly model: ModelPresent;
+  readonly model: Omit<ModelPresent, 'shape'>;
   readonly spec: PoolSpec;
   readonly specHash: string;
   readonly gpus: readonly GpuRef[];

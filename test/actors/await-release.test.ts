@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createActor, toPromise } from 'xstate';
 import { type AwaitReleaseDeps, awaitRelease } from '../../src/actors/await-release.ts';
 import { measureGpus } from '../../src/actors/measure-gpus.ts';
-import { overheadBytesPerGpu } from '../../src/gpu/estimate.ts';
+import { overheadBytesPerGpu } from '../../src/gpu/estimate/overhead.ts';
 import type { GpuFact, RunRecord } from '../../src/machines/vocabulary.ts';
 import { card, gib, gpuRun, gpuSpec, mib } from '../kit/gpu-facts.ts';
 import { scriptedGpus } from '../kit/scripted-gpus.ts';

@@ -57,7 +57,7 @@ const depsOf = (house: EngineHouse) => {
   return {
     owner,
     runtimeDir,
-    spawn: spawnEngine({ ...house, runs: house.state.runs, bootId: bootId(), simulated: true, advertiseHost: '192.0.2.7' }),
+    spawn: spawnEngine({ ...house, runs: house.state.runs, bootId: bootId(), simulated: true, largestGpuBytes: () => null, advertiseHost: '192.0.2.7' }),
     adopt: adoptEngine(house),
     stop: stopEngine({ ...house, runs: house.state.runs, runtimeDir, killWaitMs: 3_000 }),
     drop: dropRecord({ ...house, runs: house.state.runs }),

@@ -159,7 +159,7 @@ export const requirements: readonly Requirement[] = [
   {
     ids: ['ORCH-3045', 'ORCH-3046'],
     asks: 'Determinism can be had: a pinned engine and model, one slot.',
-    code: ['src/engines/llamacpp/user-flags.ts'],
+    code: ['src/engines/user-flags.ts'],
     tests: by('engines/llamacpp.test.ts', 'may be given sampling, batching and cache types'),
     missing: 'pins of engine version and model digest',
   },
@@ -213,10 +213,17 @@ export const requirements: readonly Requirement[] = [
     asks: 'One bearer token, required beyond loopback, compared in constant time, never logged.',
     code: ['src/http/gate/credentials.ts', 'src/config/token-rules.ts'],
     tests: [
-      ...by('http/access.test.ts', 'shuts %s', 'writes no token into its log', 'serves nobody on an address that others reach'),
+      ...by(
+        'http/access.test.ts',
+        'shuts %s',
+        'writes no token into its log',
+        'serves nobody on an address that others reach',
+        'names the token that let a request in by its fingerprint',
+      ),
+      ...by('e2e/token.test.ts', 'is in the log as a fingerprint, at the start and with each request it let in, and in no file at all'),
       ...by('config/environment.test.ts', 'is required where other machines reach the API, and the line says what to set'),
     ],
-    missing: 'constant time is by construction, not measured; the fingerprint of the token in log lines',
+    missing: 'constant time is by construction, not measured',
   },
   {
     ids: ['CLOUD-1001–1022', 'CLOUD-10001–10022'],

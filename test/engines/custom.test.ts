@@ -3,7 +3,7 @@ import { isCause } from '../../src/cause.ts';
 import type { LaunchInput } from '../../src/engines/adapter.ts';
 import { custom } from '../../src/engines/custom.ts';
 import type { CustomEngine, PoolSpec } from '../../src/machines/vocabulary.ts';
-import { gpuSpec } from '../kit/gpu-facts.ts';
+import { gpuRun, gpuSpec } from '../kit/gpu-facts.ts';
 
 const engine: CustomEngine = {
   health_path: '/alive',
@@ -67,6 +67,6 @@ describe('A custom engine', () => {
   });
 
   it('is never proven resident by what it prints', () => {
-    expect(custom.residency(['offloaded 33/33 layers to GPU'], spec())).toEqual({ verdict: 'unproven', evidence: [] });
+    expect(custom.residency(['offloaded 33/33 layers to GPU'], gpuRun())).toEqual({ verdict: 'unproven', evidence: [] });
   });
 });

@@ -6,7 +6,7 @@ import { adapterFor } from '../../src/engines/index.ts';
 import { parseFlags } from '../../src/engines/llamacpp/parse-help.ts';
 import { llamacpp } from '../../src/engines/llamacpp.ts';
 import type { PoolSpec } from '../../src/machines/vocabulary.ts';
-import { gpuSpec } from '../kit/gpu-facts.ts';
+import { gpuRun, gpuSpec } from '../kit/gpu-facts.ts';
 import { realEngine } from '../kit/llama-server.ts';
 
 const input = (facts: Partial<PoolSpec> = {}, more: Partial<LaunchInput> = {}): LaunchInput => ({
@@ -244,10 +244,10 @@ describe('Where llama-server says its memory is', () => {
     'llama_context:  CUDA_Host  output buffer size =     0.12 MiB',
     'sched_reserve:      CUDA0 compute buffer size =   258.50 MiB',
   ];
-  const verdict = (...log: string[]) => llamacpp.residency(log, gpuSpec()).verdict;
+  const verdict = (...log: string[]) => llamacpp.residency(log, gpuRun()).verdict;
 
   it('is proven by layers, weights and KV cache on the GPU, with the lines as evidence', () => {
-    expect(llamacpp.residency(['noise', ...gpuLog], gpuSpec())).toEqual({ verdict: 'proven', evidence: gpuLog });
+    expect(llamacpp.residency(['noise', ...gpuLog], gpuRun())).toEqual({ verdict: 'proven', evidence: gpuLog });
   });
 
   it('is violated by a layer or a cache elsewhere', () => {

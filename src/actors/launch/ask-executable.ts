@@ -22,7 +22,7 @@ export const askExecutable = ({ deadlineMs }: { readonly deadlineMs: number }): 
     const key = JSON.stringify([executable, adapter.name, mtimeMs, size, ino]);
     const known = kept.get(key);
     if (known !== undefined) return known;
-    const ask = asker(executable, env, deadlineMs, signal);
+    const ask = asker(executable, env, adapter.askWithinMs ?? deadlineMs, signal);
     const said = {
       version: adapter.version === null ? null : adapter.version.parse(await ask(adapter.version.argv)),
       knownFlags: adapter.help === null ? null : adapter.help.parseFlags(await ask(adapter.help.argv)),

@@ -107,7 +107,7 @@ export const pool = base.extend({
     keepEngine: assign((_, { engine: { executable, version, knownFlags } }: { engine: EnginePresent }) => ({
       engine: { executable, version, knownFlags },
     })),
-    keepModel: assign((_, { model: { id, path, bytes } }: { model: ModelPresent }) => ({ model: { id, path, bytes } })),
+    keepModel: assign((_, { model: { id, path, bytes, shape = null } }: { model: ModelPresent }) => ({ model: { id, path, bytes, shape } })),
     askAdmission: enqueueActions(({ context, enqueue, self }, { inventory, needBytes }: { inventory: Inventory; needBytes: number | null }) => {
       if (self._parent)
         enqueue.sendTo(self._parent, {
