@@ -6,7 +6,7 @@
  */
 import { Hono } from 'hono';
 import type { AppEnv } from './env.ts';
-import { createCredentialsCheck } from './gate/credentials.ts';
+import { createCredentialsCheck, passedWithout } from './gate/credentials.ts';
 import { createGate, type Fetch } from './gate/gate.ts';
 import { createHostRules } from './gate/hosts.ts';
 import { describeRoutes, writeDocument } from './openapi/document.ts';
@@ -91,7 +91,7 @@ export const createMetricsApp = (deps: {
     endStreams: () => undefined,
     fetch: createGate({
       hosts: createHostRules({ bind, names: allowedHosts }),
-      credentials: () => null,
+      credentials: () => passedWithout,
       isPublic: () => true,
       route: routes.fetch,
       logger,

@@ -1,4 +1,5 @@
 /** Who may ask: tokens, hosts, origins, and how often one may be wrong. */
+import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createFailureLimiter } from '../../src/http/gate/failure-limiter.ts';
 import { createHostRules } from '../../src/http/gate/hosts.ts';
@@ -85,6 +86,21 @@ describe('with a token', () => {
     await fetch('/v2/pools', bearer('Bearer wrong-canary-token'));
     expect(log.map((entry) => entry.fields['status'])).toEqual([200, 401]);
     expect(JSON.stringify(log)).not.toContain('canary');
+  });
+
+  it('names the token that let a request in by its fingerprint', async () => {
+    const { fetch, log } = await start();
+    await fetch('/v2/pools', bearer(`Bearer ${token}`));
+    await fetch('/v2/pools', bearer('Bearer wrong-canary-token'));
+    await fetch('/health', bearer(`Bearer ${token}`));
+    await fetch('/v2/pools', { method: 'POST', body: 'x'.repeat(70_000), ...bearer(`Bearer ${token}`) });
+    const fingerprint = createHash('sha256').update(token).digest('hex').slice(0, 6);
+    expect(log.map(({ fields }) => [fields['status'], fields['identity']])).toEqual([
+      [200, fingerprint],
+      [401, null],
+      [200, null],
+      [413, fingerprint],
+    ]);
   });
 });
 

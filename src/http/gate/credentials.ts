@@ -8,6 +8,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { Problem } from '../problems.ts';
 import { createFailureLimiter } from './failure-limiter.ts';
+import { fingerprintOf } from './fingerprint.ts';
 
 export interface CredentialsOptions {
   token(): string | null;
@@ -16,8 +17,20 @@ export interface CredentialsOptions {
   now(): number;
 }
 
-/** Null: pass. */
-export type CheckCredentials = (authorization: string | undefined, peer: string) => Problem | null;
+export type CheckCredentials = (authorization: string | undefined, peer: string) => Problem | Passed;
+
+/** The token that let it pass, by its fingerprint; null: it needed none. */
+export interface Passed {
+  readonly fingerprint: string | null;
+}
+
+export const passedWithout: Passed = { fingerprint: null };
+
+interface Wanted {
+  readonly token: string;
+  readonly digest: Buffer;
+  readonly passed: Passed;
+}
 
 const longestHeader = 8192;
 /** One token has few spellings. */
@@ -26,29 +39,30 @@ const mostKnown = 8;
 export const createCredentialsCheck = ({ token, loopback, now }: CredentialsOptions): CheckCredentials => {
   const limiter = createFailureLimiter(now);
   const known = new Map<string, Buffer>();
-  let wanted: { readonly token: string; readonly digest: Buffer } | null = null;
-  const expected = (): Buffer | null => {
+  let wanted: Wanted | null = null;
+  const expected = (): Wanted | null => {
     const current = token();
     if (current === null) return null;
-    if (wanted?.token === current) return wanted.digest;
-    wanted = { token: current, digest: digestOf(current) };
+    if (wanted?.token === current) return wanted;
+    wanted = { token: current, digest: digestOf(current), passed: { fingerprint: fingerprintOf(current) } };
     known.clear();
-    return wanted.digest;
+    return wanted;
   };
   // A token that was there once and is gone (a file that cannot be read at the moment) does not open the door.
   let guarded = expected() !== null;
   return (authorization, peer) => {
-    const digest = expected();
-    if (digest === null) return !guarded && loopback ? null : unauthorized('no token is set at the moment; set LLORCH_API_TOKEN or its file');
+    const current = expected();
+    if (current === null)
+      return !guarded && loopback ? passedWithout : unauthorized('no token is set at the moment; set LLORCH_API_TOKEN or its file');
     guarded = true;
     if (authorization === undefined) return unauthorized('expected the header Authorization: Bearer <token>, found none');
     const shutOut = limiter.shutOutFor(peer);
     if (shutOut > 0) return tooMany(shutOut);
     const given = known.get(authorization) ?? digestIn(authorization);
-    if (given !== null && timingSafeEqual(given, digest)) {
+    if (given !== null && timingSafeEqual(given, current.digest)) {
       if (known.size < mostKnown) known.set(authorization, given);
       limiter.succeeded(peer);
-      return null;
+      return current.passed;
     }
     const wait = limiter.failed(peer);
     if (wait > 0) return tooMany(wait);

@@ -11,7 +11,7 @@ import { longestBody } from '../limits.ts';
 import type { HttpLogger } from '../ports.ts';
 import { answerProblem, Problem, shown, tooLarge } from '../problems.ts';
 import { correlationIdOf } from './correlation.ts';
-import type { CheckCredentials } from './credentials.ts';
+import { type CheckCredentials, passedWithout } from './credentials.ts';
 import type { HostRules } from './hosts.ts';
 
 export interface GateOptions {
@@ -34,28 +34,34 @@ export const createGate = (options: GateOptions): Fetch => {
     const correlationId = correlationIdOf(incoming.headers['x-correlation-id']);
     const exchange = { incoming, outgoing, correlationId };
     const began = performance.now();
-    const problem = refuse(options, incoming);
+    const { problem, fingerprint } = judge(options, incoming);
     const response = problem === null ? route(request, exchange) : answerProblem(exchange, problem);
     if (logger === null) return response;
-    if (!(response instanceof Promise)) return logged(logger, exchange, began, response);
-    return response.then((settled) => logged(logger, exchange, began, settled));
+    if (!(response instanceof Promise)) return logged(logger, exchange, fingerprint, began, response);
+    return response.then((settled) => logged(logger, exchange, fingerprint, began, settled));
   };
 };
 
-const refuse = ({ hosts, credentials, isPublic }: GateOptions, { url = '', headers, socket }: IncomingMessage): Problem | null => {
-  if (!url.startsWith('/')) return new Problem('INVALID_PARAMS', 'expected a path as the request target, found something else');
+interface Verdict {
+  /** Null: it may go on. */
+  readonly problem: Problem | null;
+  /** Of the token it came with, where that was the right one and one was asked for. */
+  readonly fingerprint: string | null;
+}
+
+const judge = ({ hosts, credentials, isPublic }: GateOptions, { url = '', headers, socket }: IncomingMessage): Verdict => {
+  if (!url.startsWith('/')) return refused(new Problem('INVALID_PARAMS', 'expected a path as the request target, found something else'));
   const { host, origin } = headers;
-  if (host === undefined || !hosts.accepts(host)) return misdirected(host);
-  if (origin !== undefined && !hosts.acceptsOrigin(origin, host)) {
-    return new Problem('FORBIDDEN_ORIGIN', `pages of ${shown(origin)} may not use this API; only its own dashboard may`);
-  }
-  if (!isPublic(pathOf(url))) {
-    const refused = credentials(headers.authorization, socket.remoteAddress ?? 'unknown');
-    if (refused !== null) return refused;
-  }
+  if (host === undefined || !hosts.accepts(host)) return refused(misdirected(host));
+  if (origin !== undefined && !hosts.acceptsOrigin(origin, host))
+    return refused(new Problem('FORBIDDEN_ORIGIN', `pages of ${shown(origin)} may not use this API; only its own dashboard may`));
+  const passed = isPublic(pathOf(url)) ? passedWithout : credentials(headers.authorization, socket.remoteAddress ?? 'unknown');
+  if (passed instanceof Problem) return refused(passed);
   const declared = headers['content-length'];
-  return declared !== undefined && Number(declared) > longestBody ? tooLarge(longestBody) : null;
+  return { problem: declared !== undefined && Number(declared) > longestBody ? tooLarge(longestBody) : null, fingerprint: passed.fingerprint };
 };
+
+const refused = (problem: Problem): Verdict => ({ problem, fingerprint: null });
 
 const pathOf = (url: string): string => {
   const query = url.indexOf('?');
@@ -69,7 +75,13 @@ const misdirected = (host: string | undefined): Problem =>
   );
 
 /** Refusals by us are told as warnings, orders as news, reads only to the curious. The query stays out: it may hold anything. */
-const logged = (logger: HttpLogger, { incoming, correlationId }: Exchange, began: number, response: Response): Response => {
+const logged = (
+  logger: HttpLogger,
+  { incoming, correlationId }: Exchange,
+  fingerprint: string | null,
+  began: number,
+  response: Response,
+): Response => {
   const { status } = response;
   const { method = '', url = '' } = incoming;
   const level = levelOf(method, status);
@@ -81,6 +93,7 @@ const logged = (logger: HttpLogger, { incoming, correlationId }: Exchange, began
     status,
     duration_ms: Math.round((performance.now() - began) * 1000) / 1000,
     peer: incoming.socket.remoteAddress ?? null,
+    identity: fingerprint,
   };
   logger[level](fields, level === 'warn' ? 'request refused' : 'request answered');
   return response;
