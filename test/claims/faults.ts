@@ -65,7 +65,6 @@ export const faults: readonly Fault[] = [
     'slow start with many engines on a sick GPU',
     'READY within 2 s whatever engines do',
     by('machines/node.test.ts', 'waits for adoptions before it registers, and for slow ones no longer than two seconds'),
-    { missing: 'READY timed with engines that hang' },
   ),
   fault(12, 'requests refused while the daemon restarts', 'none refused', [
     ...by('os/notify.test.ts', 'serves in the process that got it and is closed in its children'),

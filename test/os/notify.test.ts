@@ -1,15 +1,14 @@
 /** What systemd hears: told to a real datagram socket, in both ways of naming one. */
-import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { inheritedListener } from '../../src/os/inherited-listener.ts';
 import { createNotifier, type Notifier } from '../../src/os/notify.ts';
 import { createWatchdog } from '../../src/os/watchdog.ts';
+import { type Receiver, receiveDatagrams } from '../kit/datagrams.ts';
 import { until } from '../kit/until.ts';
 
 let dir = '';
@@ -23,33 +22,10 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-interface Receiver {
-  /** Messages so far, with the pid of their sender. */
-  readonly heard: readonly (readonly [number, string])[];
-  order(what: 'read' | 'hold'): Promise<void>;
-}
-
 const receive = async (name: string): Promise<Receiver> => {
-  const child: ChildProcessByStdio<Writable, Readable, null> = spawn('python3', [join(import.meta.dirname, '../kit/datagram-receiver.py'), name], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  undo.push(() => child.kill('SIGKILL'));
-  const heard: [number, string][] = [];
-  const said: string[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    const [first, text]: [number | string, string] = JSON.parse(line);
-    if (typeof first === 'number') heard.push([first, text]);
-    else said.push(first);
-  });
-  await until('the receiver to listen', () => said.includes('listening'));
-  return {
-    heard,
-    order: async (what) => {
-      const before = said.length;
-      child.stdin.write(what);
-      await until(`the receiver to ${what}`, () => said.length > before);
-    },
-  };
+  const receiver = await receiveDatagrams(name);
+  undo.push(receiver.end);
+  return receiver;
 };
 
 const notifierFor = (socket: string, more: Record<string, string> = {}): { readonly notifier: Notifier; readonly env: NodeJS.ProcessEnv } => {
