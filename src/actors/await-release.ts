@@ -9,9 +9,9 @@ import { fromPromise } from 'xstate';
 import { causeOf, isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { GpuSource } from '../gpu/source.ts';
+import { type Held, heldMemory } from '../machines/policies/held-memory.ts';
 import type { poolActors } from '../machines/pool/actors.ts';
 import type { RunRecord, Stamp } from '../machines/vocabulary.ts';
-import { type Held, heldMemory } from '../machines/policies/held-memory.ts';
 
 export interface AwaitReleaseDeps {
   readonly source: GpuSource;
