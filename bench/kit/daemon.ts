@@ -12,7 +12,7 @@ import { createEventParser } from '../../src/cli/sse.ts';
 import { type Heard, makeHeard } from './heard.ts';
 import type { House } from './house.ts';
 import { end, freePort, pidOf, start } from './processes.ts';
-import { openWire, type Wire } from './wire.ts';
+import { openLastingWire, openWire, type Wire } from './wire.ts';
 
 export interface Transition {
   readonly pool_id: string | null;
@@ -95,7 +95,7 @@ export const execDaemon = async (house: House, { pools, env = {}, nodeFlags = []
 };
 
 export const connectTo = async (house: House, child: ChildProcess, port: number): Promise<Daemon> => {
-  const api = await openWire(port);
+  const api = await openLastingWire(port);
   house.atEnd(() => api.close());
   const read = async (path: string): Promise<unknown> => {
     const { status, body } = await api.send('GET', path);

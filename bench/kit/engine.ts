@@ -94,7 +94,6 @@ const specOf = (declared: Readonly<Record<string, unknown>>): PoolSpec => {
 
 const planOf = (spec: PoolSpec, executable: string, model: string, port: number): LaunchPlan => {
   const adapter = adapterFor(spec.engine);
-  if (isCause(adapter)) throw new Error(adapter.message);
   const engine = { executable, version: null, knownFlags: null };
   const plan = adapter.plan({ spec, engine, model: { id: 'tiny', path: model, bytes: null }, gpus: [], simulated: true, port, vram: null });
   if (isCause(plan)) throw new Error(plan.message);

@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net';
 export interface Wire {
   /** Resolves with status and body when the whole answer is there. */
   send(method: 'GET' | 'POST', path: string, body?: string): Promise<Answered>;
+  isClosed(): boolean;
   close(): void;
 }
 
@@ -24,6 +25,19 @@ export const openWire = (port: number): Promise<Wire> =>
       resolve(wireOn(socket, port));
     });
   });
+
+/** One that is opened anew where the peer has closed it, as servers do with a connection that nobody used for a while. */
+export const openLastingWire = async (port: number): Promise<Wire> => {
+  let wire = await openWire(port);
+  return {
+    isClosed: () => wire.isClosed(),
+    send: async (...asked) => {
+      if (wire.isClosed()) wire = await openWire(port);
+      return wire.send(...asked);
+    },
+    close: () => wire.close(),
+  };
+};
 
 const wireOn = (socket: Socket, port: number): Wire => {
   let pending: { resolve(answered: Answered): void; reject(error: Error): void } | null = null;
@@ -68,6 +82,7 @@ const wireOn = (socket: Socket, port: number): Wire => {
         const sized = method === 'GET' ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
         socket.write(`${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${typed}${sized}\r\n${body}`);
       }),
+    isClosed: () => closed !== null || socket.destroyed,
     close: () => socket.destroy(),
   };
 };

@@ -6,7 +6,7 @@ import { attachMany } from '../kit/many-engines.ts';
 import { median, percentile } from '../kit/numbers.ts';
 import { times } from '../kit/rounds.ts';
 import type { Row } from '../kit/row.ts';
-import { openWire } from '../kit/wire.ts';
+import { openLastingWire } from '../kit/wire.ts';
 
 const pools = 500;
 
@@ -25,7 +25,7 @@ export const scrape: Row = {
       const daemon = await startDaemon(house, { pools: [] });
       await attachMany(house, daemon, pools);
       const status = '/v2/pools/attached-1/status';
-      const other = await openWire(daemon.port);
+      const other = await openLastingWire(daemon.port);
       house.atEnd(() => other.close());
       const timed = async (work: () => Promise<unknown>): Promise<number> => {
         const begun = performance.now();

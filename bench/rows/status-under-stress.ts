@@ -6,7 +6,7 @@ import { idlePools } from '../kit/idle-pools.ts';
 import { startHangingEngines } from '../kit/many-engines.ts';
 import { percentile } from '../kit/numbers.ts';
 import type { Row } from '../kit/row.ts';
-import { openWire, type Wire } from '../kit/wire.ts';
+import { openLastingWire, type Wire } from '../kit/wire.ts';
 
 const path = '/v2/pools/pool-001/status';
 const starting = 100;
@@ -59,7 +59,7 @@ export const statusUnderStress: Row = {
 };
 
 const askingWire = async (house: House, port: number): Promise<Wire> => {
-  const wire = await openWire(port);
+  const wire = await openLastingWire(port);
   house.atEnd(() => wire.close());
   return wire;
 };
