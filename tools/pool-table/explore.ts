@@ -99,7 +99,11 @@ const keyOf = (snapshot: Snapshot): string => {
     path.startsWith('uninitialized') && context.gpus === null,
     path.endsWith('identifying') && [context.recorded?.phase, context.recorded?.drain?.why, context.recorded?.proof === null],
     path.startsWith('draining.emptying') && [context.proof === null, context.drain?.why],
-    (path.startsWith('ready') || path.endsWith('recovering')) && [Math.min(context.health.failures, 2), Math.min(context.health.passes, 1)],
+    (path.startsWith('ready') || path.endsWith('recovering')) && [
+      Math.min(context.health.failures, 2),
+      Math.min(context.health.passes, context.leaving.again ? 2 : 1),
+    ],
+    path.endsWith('recovering') && context.leaving.again,
   ]);
 };
 

@@ -5,6 +5,7 @@
  * from a journal has neither. What orders and failures make of the context is in `orders.ts` and `blame.ts`.
  */
 import { assign, enqueueActions } from 'xstate';
+import { noteLeaving } from '../policies/flapping.ts';
 import { outcomeOfHandoff } from '../policies/handoff.ts';
 import { closeBreaker, noteStable, noteStart } from '../policies/restart.ts';
 import type {
@@ -174,6 +175,7 @@ export const pool = base.extend({
     countFailure: assign(({ context }, { hostSuspected }: { hostSuspected: boolean }) => ({
       health: { failures: context.health.failures + 1, passes: 0, hostSuspected },
     })),
+    noteLeaving: assign(({ context, event }) => ({ leaving: noteLeaving(context.leaving, stampOf(event)?.mono ?? null) })),
     forgetProbes: assign({ health: noProbes }),
     keepLoad: assign((_, { load }: { load: Load }) => ({ load })),
     forgetInFlight: assign(({ context }) => ({ load: { ...context.load, inFlight: null } })),

@@ -3,6 +3,7 @@
  *
  * `samples` is for display: no guard reads it and the journal's fold compares contexts without it.
  */
+import { type Leaving, neverLeft } from '../policies/flapping.ts';
 import { freshRestart } from '../policies/restart.ts';
 import type {
   Cause,
@@ -104,6 +105,7 @@ export interface PoolContext {
   readonly proof: Proof | null;
   readonly load: Load;
   readonly health: ProbeTally;
+  readonly leaving: Leaving;
   readonly drain: Drain | null;
   readonly survivors: readonly number[];
   readonly restart: RestartMemory;
@@ -147,6 +149,7 @@ export const initialContext = (input: PoolInput): PoolContext => ({
   proof: null,
   load: unknownLoad,
   health: noProbes,
+  leaving: neverLeft,
   drain: null,
   survivors: [],
   restart: input.memory?.restart ?? freshRestart,

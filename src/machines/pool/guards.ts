@@ -67,8 +67,9 @@ export const guards = {
   /** So many failed probes in a row, or one that shows work standing still. */
   failsForGood: ({ context }: Args, params: ProbeFailure) => failsForGood(context, params),
   attachedFailsForGood: ({ context }: Args, params: ProbeFailure) => !isManaged(context) && failsForGood(context, params),
-  /** Two good probes in a row bring a failed engine back. */
-  isSecondPass: ({ context }: Args) => context.health.passes + 1 >= 2,
+  /** Two good probes in a row bring a failed engine back, at once or, where it flaps, at the end of its grace. */
+  comesBackAtOnce: ({ context }: Args) => !context.leaving.again && context.health.passes + 1 >= 2,
+  comesBackInTheEnd: ({ context }: Args) => isDrainedForHealth(context) && context.health.passes >= 2,
 
   isDrainedForHealth: ({ context }: Args) => isDrainedForHealth(context),
   isSickWithOtherSpec: ({ context }: Args, params: { specHash: string }) => isDrainedForHealth(context) && changesSpec(context, params.specHash),

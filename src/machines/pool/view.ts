@@ -74,6 +74,7 @@ export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): Pool
 const degradations = (context: PoolContext, path: string): string[] => [
   ...(path.endsWith('suspect') ? ['suspect'] : []),
   ...(showsSuspicion(context, stateOf(path)) ? ['host_suspected'] : []),
+  ...(path.endsWith('recovering') && context.leaving.again ? ['flapping'] : []),
   ...(context.memoryFailed === null ? [] : ['state_store_failed']),
   ...(path === 'uninitialized.idle' && context.wanted === 'up' ? ['gpus_unknown'] : []),
 ];

@@ -59,6 +59,40 @@ describe('probes of a ready pool', () => {
     expect(pool.view()).toMatchObject({ restarts: 1, reason: { code: 'health_failed' } });
   });
 
+  it('that fail and pass in turns take it out of service once in 30 s at most, and end nothing that passes when its grace is over (row 56)', async () => {
+    const pool = await ready();
+    const left: number[] = [];
+    const slowly = async (event: typeof failed | typeof passed): Promise<void> => {
+      await pool.pass(2_000);
+      const was = pool.view().ready;
+      pool.send(event);
+      if (was && !pool.view().ready) left.push(pool.clock.now());
+    };
+    for (let turns = 0; turns < 60; turns += 1) {
+      for (let misses = 0; misses < 3; misses += 1) await slowly(failed);
+      if (turns === 1) expect(pool.view()).toMatchObject({ substate: 'emptying.recovering', degraded: ['flapping'] });
+      for (let passes = 0; passes < 7; passes += 1) await slowly(passed);
+    }
+    const gaps = left.slice(2).map((mono, index) => mono - (left[index + 1] ?? 0));
+    expect(left.length).toBeGreaterThan(10);
+    expect(Math.min(...gaps), 'but for the second time').toBeGreaterThanOrEqual(30_000);
+    expect(pool.context().restart.count).toBe(0);
+  });
+
+  it('are forgiven at once again after a minute in service', async () => {
+    const pool = await ready();
+    for (const restMs of [10_000, 70_000, 0]) {
+      for (let misses = 0; misses < 3; misses += 1) pool.send(failed);
+      pool.send(passed);
+      pool.send(passed);
+      if (pool.where() !== 'ready.healthy') await pool.pass(30_000);
+      expect(pool.where()).toBe('ready.healthy');
+      await pool.pass(restMs);
+    }
+    expect(pool.path.filter((path) => path === 'draining.emptying.recovering')).toHaveLength(3);
+    expect(pool.clock.now(), 'only the second was held back').toBe(110_000);
+  });
+
   it('follow new times at once, and the engine stays', async () => {
     const pool = await ready();
     const [before] = [pool.watching('probeHealth')];

@@ -40,7 +40,7 @@ export const draining = pool.createStateConfig({
         recovering: {
           on: {
             'health.passed': [
-              { guard: 'isSecondPass', target: '#pool.ready', actions: 'endDrain' },
+              { guard: 'comesBackAtOnce', target: '#pool.ready', actions: 'endDrain' },
               { actions: [{ type: 'announceSuspicion', params: { state: 'draining', hostSuspected: false } }, 'countPass'] },
             ],
             'health.failed': {
@@ -92,6 +92,7 @@ export const draining = pool.createStateConfig({
       },
       after: {
         drainDeadline: [
+          { guard: 'comesBackInTheEnd', target: '#pool.ready', actions: 'endDrain' },
           { guard: 'isDrainedForHealth', target: 'stopping' },
           { target: 'stopping', actions: 'markForced' },
         ],

@@ -50,6 +50,7 @@ export const ready = pool.createStateConfig({
         actions: [
           { type: 'blame', params: ({ event }) => event },
           { type: 'countFailure', params: ({ event }) => event },
+          'noteLeaving',
           { type: 'beginDrain', params: { why: 'health', deadlineMs: healthGraceMs } },
         ],
       },
