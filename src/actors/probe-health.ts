@@ -6,7 +6,6 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { fromCallback } from 'xstate';
-import { isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import { adapterFor } from '../engines/index.ts';
 import type { ProbePace, poolActors } from '../machines/pool/actors.ts';
@@ -36,8 +35,7 @@ export const probeHealth = (deps: ProbeHealthDeps): typeof poolActors.probeHealt
     const teller = makeTeller(() => deps.vramUsedBytes?.(run) ?? null);
     const watched = deps.suspicion.watch(run);
     const standstill = watchStandstill(run);
-    const adapter = adapterFor(run.engine);
-    const canary = keepCanary({ run, token: isCause(adapter) ? null : adapter.token, readApiKey: deps.readApiKey });
+    const canary = keepCanary({ run, token: adapterFor(run.engine).token, readApiKey: deps.readApiKey });
     let turn = new AbortController();
 
     const ask = async (pace: ProbePace, signal: AbortSignal): Promise<void> => {

@@ -6,7 +6,7 @@
  */
 import { open } from 'node:fs/promises';
 import { fromPromise } from 'xstate';
-import { assertNever, CauseError, causeOf, isCause } from '../cause.ts';
+import { assertNever, CauseError, causeOf } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { EngineAdapter } from '../engines/adapter.ts';
 import { adapterFor } from '../engines/index.ts';
@@ -39,7 +39,6 @@ export const proveReadiness = (deps: ProveReadinessDeps): typeof poolActors.prov
 const prove = async (input: ProveInput, deps: ProveReadinessDeps, signal: AbortSignal): Promise<Proof> => {
   const { run, mode } = input;
   const adapter = adapterFor(run.engine);
-  if (isCause(adapter)) throw new CauseError(adapter);
   switch (mode) {
     case 'managed':
       return proveManaged(run, adapter, deps, signal);
@@ -107,7 +106,10 @@ const proveResidency = async (
   const { verdict, evidence } = adapter.residency(await (deps.readLog ?? readStart)(run), run);
   if (run.simulated) return { residency: 'simulated', evidence };
   if (verdict === 'proven') return { residency: verdict, evidence };
-  const found = verdict === 'violated' ? `some of it elsewhere: ${evidence.join(' | ').slice(0, 1000)}` : 'no line in its output that shows it';
+  const found =
+    verdict === 'violated'
+      ? `some of it elsewhere: ${evidence.join(' | ').slice(0, 1000)}`
+      : 'no line in its output that shows it, which is all the proof this version has: it measures no process by itself';
   throw refuted('residency', 'residency_violation', `expected weights and KV cache wholly in VRAM, found ${found}`, evidence);
 };
 

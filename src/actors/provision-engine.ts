@@ -5,7 +5,7 @@
 import { homedir } from 'node:os';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { fromPromise } from 'xstate';
-import { CauseError, causeOf, isCause } from '../cause.ts';
+import { CauseError, causeOf } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { EngineAdapter } from '../engines/adapter.ts';
 import { adapterFor } from '../engines/index.ts';
@@ -29,7 +29,6 @@ export const provisionEngine = (deps: ProvisionEngineDeps): typeof poolActors.pr
   return fromPromise<EnginePresent & Stamp, { readonly spec: PoolSpec }>(async ({ input: { spec }, signal }) => {
     try {
       const adapter = adapterFor(spec.engine);
-      if (isCause(adapter)) throw new CauseError(adapter);
       const executable = await findExecutable(spec, adapter, deps);
       return { executable, ...(await ask(executable, adapter, engineEnvironment(), signal)), ...stamp() };
     } catch (thrown) {

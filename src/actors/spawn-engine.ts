@@ -88,7 +88,6 @@ const onLeasedPort = async (input: SpawnInput, deps: SpawnEngineDeps): Promise<R
 const planOf = (input: SpawnInput, port: number, { simulated, largestGpuBytes }: SpawnEngineDeps): LaunchPlan => {
   const { spec, engine, model, gpus, reservedBytes } = input;
   const adapter = adapterFor(spec.engine);
-  if (isCause(adapter)) throw new CauseError(adapter);
   const vram = vramShare(spec, model, { reservedBytes, gpuCount: gpus.length, totalBytes: largestGpuBytes(gpus) });
   const plan = adapter.plan({ spec, engine, model, gpus, simulated, port, vram });
   if (isCause(plan)) throw new CauseError(plan);

@@ -4,7 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { fromPromise } from 'xstate';
-import { CauseError, causeOf, isCause } from '../cause.ts';
+import { CauseError, causeOf } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import { adapterFor } from '../engines/index.ts';
 import type { Failure, poolActors, StopOutput } from '../machines/pool/actors.ts';
@@ -33,9 +33,8 @@ export const stopEngine = (deps: StopEngineDeps): typeof poolActors.stopEngine =
 
 const stop = async (run: RunRecord, deps: StopEngineDeps): Promise<Omit<StopOutput, 'at' | 'mono'>> => {
   const handoffRemoved = removeHandoff(run, deps);
-  const adapter = adapterFor(run.engine);
   const outcome = await deps.launcher.stop(run, {
-    signal: isCause(adapter) ? 'SIGTERM' : adapter.stopSignal,
+    signal: adapterFor(run.engine).stopSignal,
     graceMs: run.spec.timeouts.stop_ms,
     killWaitMs: deps.killWaitMs ?? defaultKillWaitMs,
   });

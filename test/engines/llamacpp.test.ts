@@ -305,10 +305,7 @@ describe('Why llama-server ended', () => {
 });
 
 describe('The table of engines', () => {
-  it.each(['vllm', 'sglang', 'tgi'] as const)('has no %s yet and says so', (name) => {
-    expect(adapterFor(name)).toMatchObject({ code: 'engine_incompatible', message: expect.stringContaining(name) });
-  });
-  it.each(['llamacpp', 'custom'] as const)('has %s', (name) => {
+  it.each(['llamacpp', 'vllm', 'sglang', 'tgi', 'custom'] as const)('has %s', (name) => {
     expect(adapterFor(name)).toMatchObject({ name });
   });
 });

@@ -39,7 +39,6 @@ export const startEngine = async (executable: string, modelPath: string, facts: 
   const port = await freePort();
   const model = { id: 'tiny', path: modelPath, bytes: null };
   const adapter = adapterFor(spec.engine);
-  if (isCause(adapter)) throw new Error(adapter.message);
   const plan = adapter.plan({
     spec,
     engine: { executable, version: null, knownFlags: null },

@@ -2,7 +2,6 @@
  * Why an engine ended and what it said last, from its exit, its output and, where these do not tell, the kernel's log. Never
  * throws, and takes a second at most: an end is told also when nobody knows why.
  */
-import { isCause } from '../../cause.ts';
 import { isKilled } from '../../engines/exit-reasons.ts';
 import { adapterFor } from '../../engines/index.ts';
 import { lastLines } from '../../logs/tail.ts';
@@ -59,8 +58,7 @@ const causeFromOutput = (run: RunRecord, exit: EngineExit, lines: readonly strin
   const executable = run.spec.provisioning.mode === 'external' ? run.spec.provisioning.executable : null;
   const notBegun = whyNotBegun(exit, lines, executable ?? run.engine);
   if (notBegun !== null) return notBegun;
-  const adapter = adapterFor(run.engine);
-  return isCause(adapter) ? adapter : adapter.classifyExit(exit, lines);
+  return adapterFor(run.engine).classifyExit(exit, lines);
 };
 
 const lastWords = (lines: readonly string[]): readonly string[] => {

@@ -46,7 +46,6 @@ const unknownLoad: Load = { slotsTotal: null, slotsFree: null, inFlight: null };
 export const probeOnce = async (run: RunRecord, deps: ProbeDeps, { emptying, signal }: ProbeRequest): Promise<Probe> => {
   try {
     const adapter = adapterFor(run.engine);
-    if (isCause(adapter)) return { kind: 'failed', outcome: 'error', cause: adapter };
     const asking: Asking = { run, adapter, signal, apiKey: await deps.readApiKey(run) };
     const alive = await askLiveness(asking);
     // Whoever answers, also a stranger that answers well, is asked for only where somebody listens at all.
