@@ -16,7 +16,6 @@ export interface LoadResult {
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
-  readonly max: number;
 }
 
 const drive = async (wire: Wire, path: string, until: number, latencies: number[]): Promise<void> => {
@@ -36,7 +35,7 @@ const load = async ({ port, path, connections, ms }: LoadOrder): Promise<LoadRes
   await Promise.all(wires.map((wire) => drive(wire, path, begun + ms, latencies)));
   const seconds = (performance.now() - begun) / 1000;
   for (const wire of wires) wire.close();
-  return { perSecond: latencies.length / seconds, p50: percentile(latencies, 50), p99: percentile(latencies, 99), max: Math.max(...latencies) };
+  return { perSecond: latencies.length / seconds, p50: percentile(latencies, 50), p99: percentile(latencies, 99) };
 };
 
 process.on('message', (order: LoadOrder) => {
