@@ -31,6 +31,7 @@ Examples:
   pool-managerd drain pool-0 --deadline 30s     stop it when its work is done, after 30 s at the latest
   pool-managerd logs pool-0 -f                  what its engine writes
   pool-managerd events -f --json                every transition, one JSON per line
+  pool-managerd estimate model.gguf --ctx 8192  how much VRAM it would need, in parts
   pool-managerd explain events.jsonl 4711       why a pool did what it did then: guards, transitions, actions
 
 Exit codes:
@@ -44,6 +45,9 @@ serve ends also with 75 when another daemon holds the state directory.`;
 
 const longestTail = 100_000;
 const mostEvents = 1_000;
+const mostSlots = 1_024;
+const mostTokens = 16_777_216;
+const mostDevices = 64;
 
 export const runCli = async (args: readonly string[], context: CliContext): Promise<number> => {
   const ending = new AbortController();
@@ -117,6 +121,26 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
     .action(async (file: string, seq: string) =>
       (await import('./local/explain.ts')).explainEvent(context, file, wholeNumber('<seq>', seq, 999_999_999)),
     );
+  program
+    .command('estimate <model>')
+    .description('how much VRAM a model would need, in parts; MODEL: a GGUF file or a folder of safetensors')
+    .option('-c, --ctx <tokens>', "context of each slot (default: the model's own, once)")
+    .option('-n, --slots <count>', 'requests at once (default: 1)')
+    .option('-d, --devices <count>', 'GPUs it is split over (default: 1)')
+    .option('-t, --cache-type <type>', 'of keys and values in the KV cache, such as q8_0 or fp8 (default: 16 bits)')
+    .option('-e, --engine <name>', 'llamacpp, vllm, sglang or tgi (default: llamacpp for a file, vllm for a folder)')
+    .action(async (model: string, _own: Options, command: Command) => {
+      const options = command.optsWithGlobals<Options>();
+      const ctx = text(options, 'ctx');
+      return (await import('./local/estimate.ts')).estimateModel(context, model, {
+        slots: wholeNumber('--slots', text(options, 'slots') ?? '1', mostSlots),
+        ctx: ctx === null ? null : wholeNumber('--ctx', ctx, mostTokens),
+        devices: wholeNumber('--devices', text(options, 'devices') ?? '1', mostDevices),
+        cacheType: text(options, 'cacheType'),
+        engine: text(options, 'engine'),
+        json: isSet(options, 'json'),
+      });
+    });
   const config = program.command('config').description('the pools file, without a daemon');
   config
     .command('check <file>')

@@ -28,7 +28,7 @@ token before it in force.
 
 YAML 1.2, at most 1 MiB. Unknown keys and keys that stand twice are mistakes. \`docs/schemas/pools.schema.json\` is the JSON
 Schema for editors, \`examples/pools.yaml\` an example, and \`pool-managerd config check FILE\` checks a file, also what holds
-between several keys. At the top stand \`version\` (1, optional) and \`pools\`, a list of at most 1000. Of each pool:
+between several keys. [Engines](engines.md) tells what each of them needs. At the top stand \`version\` (1, optional) and \`pools\`, a list of at most 1000. Of each pool:
 
 | key | value | default | meaning |
 |---|---|---|---|
