@@ -19,12 +19,12 @@ import { watchEngine } from '../../src/actors/watch-engine.ts';
 import { watchStart } from '../../src/actors/watch-start.ts';
 import type { EngineFact } from '../../src/machines/events.ts';
 import type { Failure, SpawnInput } from '../../src/machines/pool/actors.ts';
-import type { PoolSpec, RunRecord } from '../../src/machines/vocabulary.ts';
+import type { ModelShape, PoolSpec, RunRecord } from '../../src/machines/vocabulary.ts';
 import { bootId } from '../../src/os/boot-id.ts';
 import { listenerOwner } from '../../src/os/listener-owner.ts';
 import { isAlive, readProcStat } from '../../src/os/proc-stat.ts';
 import { customSpec, type EngineHouse, engineHouse, fixtureEngine } from '../kit/engine-house.ts';
-import { gpuSpec } from '../kit/gpu-facts.ts';
+import { gib, gpuSpec } from '../kit/gpu-facts.ts';
 import { realEngine, tinyModel } from '../kit/llama-server.ts';
 import { until } from '../kit/until.ts';
 
@@ -57,7 +57,14 @@ const depsOf = (house: EngineHouse) => {
   return {
     owner,
     runtimeDir,
-    spawn: spawnEngine({ ...house, runs: house.state.runs, bootId: bootId(), simulated: true, largestGpuBytes: () => null, advertiseHost: '192.0.2.7' }),
+    spawn: spawnEngine({
+      ...house,
+      runs: house.state.runs,
+      bootId: bootId(),
+      simulated: true,
+      largestGpuBytes: () => null,
+      advertiseHost: '192.0.2.7',
+    }),
     adopt: adoptEngine(house),
     stop: stopEngine({ ...house, runs: house.state.runs, runtimeDir, killWaitMs: 3_000 }),
     drop: dropRecord({ ...house, runs: house.state.runs }),
@@ -112,6 +119,30 @@ describe('spawning', () => {
     expect(await failure(done(depsOf(house).spawn, inputOf('never-listens', [], { custom: null })))).toMatchObject({
       cause: { code: 'invalid_spec' },
     });
+  });
+
+  it('gives an engine that takes a fraction of its GPU the one that was promised', async () => {
+    const house = await engineHouse();
+    const cache = { full: { k: 1_024, v: 1_024 }, windowed: { k: 0, v: 0 }, window: null };
+    const numbers = { hostBytes: 0, contextLength: 4_096, embedding: 64, feedForward: 128, vocabulary: 100 };
+    const shape: ModelShape = { format: 'safetensors', architecture: null, tensorBytes: gib, ...numbers, cache };
+    const spawning = spawnEngine({
+      ...house,
+      runs: house.state.runs,
+      bootId: bootId(),
+      simulated: true,
+      largestGpuBytes: () => 24 * gib,
+      advertiseHost: '::1',
+    });
+    const { run } = await done(spawning, {
+      ...inputOf('/bin/echo', [], { engine: 'vllm' }),
+      engine: { executable: '/bin/echo', version: null, knownFlags: null },
+      model: { id: 'm', path: '/m', bytes: gib, shape },
+      reservedBytes: 13.25 * gib,
+    });
+    // Less the 1.25 GiB that lie outside of its own reckoning, of 24.
+    await until('its command line', () => readFileSync(run.logFile, 'utf8').includes('--gpu-memory-utilization 0.5000 '));
+    expect(await house.state.runs.read('pool-0')).toMatchObject({ model: { id: 'm', path: '/m', bytes: gib }, reservedBytes: 13.25 * gib });
   });
 
   it('refuses a second engine of the same pool', async () => {

@@ -8,6 +8,7 @@ import { type ProvisionEngineDeps, provisionEngine } from '../../src/actors/prov
 import { provisionModel } from '../../src/actors/provision-model.ts';
 import type { PoolSpec } from '../../src/machines/vocabulary.ts';
 import { temporaryDir } from '../kit/engine-process.ts';
+import { writeGguf } from '../kit/gguf-writer.ts';
 import { gpuSpec } from '../kit/gpu-facts.ts';
 
 const engineFrom = (deps: ProvisionEngineDeps) => {
@@ -129,6 +130,14 @@ describe('a model that is there already', () => {
     });
     await gguf(dir, 'big-00003-of-00003.gguf', 3);
     expect(await modelFrom(dir, { model })).toMatchObject({ path: model, bytes: 123 });
+  });
+
+  it('comes with what its header says, and with nothing where that is not understood', async () => {
+    const dir = await temporaryDir();
+    const path = join(dir, 'tiny.gguf');
+    await writeGguf(path, { values: { 'general.architecture': { text: 'llama' } }, tensors: [{ name: 'output.weight', shape: [32, 8] }] });
+    expect(await modelFrom(dir, { model: path })).toMatchObject({ shape: { architecture: 'llama', tensorBytes: 1_024 } });
+    expect(await modelFrom(dir, { model: await gguf(dir, 'empty.gguf', 1_000) })).toMatchObject({ bytes: 1_000, shape: null });
   });
 
   it('may be a directory, but not for llama-server', async () => {
