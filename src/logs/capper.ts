@@ -5,7 +5,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { poolIdPattern } from '../state/schemas.ts';
-import { cutRun } from './cut-run.ts';
+import { cutRun, tidyRun } from './cut-run.ts';
 import { newFailures } from './new-failures.ts';
 import { isMissing, listRuns, logsDirOf, MovedMeanwhile, type Run } from './runs.ts';
 
@@ -28,6 +28,9 @@ export interface LogCapper {
   close(): Promise<void>;
 }
 
+/** Forgetting them costs one look each. */
+const mostMet = 10_000;
+
 export const createLogCapper = (options: LogCapperOptions): LogCapper => {
   const { stateDir, maxBytes = 32 * 1024 * 1024, intervalMs = 1_000, now = Date.now } = options;
   const onFailure = newFailures(options.onFailure);
@@ -35,11 +38,17 @@ export const createLogCapper = (options: LogCapperOptions): LogCapper => {
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
 
+  /** Logs that this process has met. */
+  const met = new Set<string>();
+
   const capRun = async (run: Run): Promise<void> => {
+    if (!met.has(run.log)) await tidyRun(run);
+    met.add(run.log);
     const { size } = await stat(run.log);
     if (size + (run.offset - run.start) > maxBytes) await cutRun(run, { keepBytes: Math.floor(maxBytes / 4), at: now() });
   };
   const sweep = (): Promise<void> => {
+    if (met.size > mostMet) met.clear();
     sweeping ??= capAll(logsDirOf(stateDir), capRun, onFailure).finally(() => {
       sweeping = null;
     });

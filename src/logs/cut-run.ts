@@ -32,6 +32,12 @@ export const cutRun = async (run: Run, { keepBytes, at }: CutOptions): Promise<v
   }
 };
 
+/** Removes what a process that was killed while it cut has left. Nobody may be cutting. */
+export const tidyRun = async (run: Run): Promise<void> => {
+  await rm(join(run.dir, unfinishedName(run.name)), { force: true });
+  for (const old of run.stale) await rm(old, { force: true });
+};
+
 const block = 256 * 1024;
 /** Most bytes copied while nothing else runs. */
 const mostAtOnce = 1024 * 1024;
