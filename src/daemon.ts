@@ -32,6 +32,7 @@ import { createLogCapper } from './logs/capper.ts';
 import { createEngineLog } from './logs/engine-log.ts';
 import { createLogsPort } from './logs/read-logs.ts';
 import { isLoopbackHost } from './loopback.ts';
+import { publicIdOf } from './machines/policies/berths.ts';
 import type { RunRecord } from './machines/vocabulary.ts';
 import { forPart, type Logger } from './observe/logger.ts';
 import { openObservers } from './observe/observers.ts';
@@ -123,7 +124,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     createLog: createEngineLog({ stateDir }),
     configured: () => config.pools.map((spec) => ({ spec, specHash: hashSpec(spec) })),
     hashOf: hashSpec,
-    onTrouble: (poolId, cause) => log.error({ pool_id: poolId, reason: cause.code }, cause.message),
+    onTrouble: (poolId, cause) => log.error({ pool_id: publicIdOf(poolId), reason: cause.code }, cause.message),
     bootId,
     advertiseHost,
     baseDir: dirname(environment.poolsFile.file),

@@ -28,7 +28,8 @@ export const announceHandoff = ({ runtimeDir }: AnnounceHandoffDeps): typeof poo
   });
 
 const handoffOf = (run: RunRecord): Readonly<Record<string, unknown>> => ({
-  pool_id: run.poolId,
+  pool_id: run.spec.id,
+  ...(run.poolId === run.spec.id ? {} : { berth: run.poolId }),
   engine: run.engine,
   endpoint: run.endpoint,
   ...(run.gpus[0] === undefined ? {} : { gpu_device: run.gpus[0].index }),

@@ -27,7 +27,10 @@ export const keepRoster = ({ store, bootId, lost }: KeepRosterDeps): typeof node
           return;
         }
         case 'pool.forgotten':
-          for (const shelf of [store.attached, store.memories, store.declared]) void shelf.remove(note.poolId).catch(tell(note.poolId));
+          for (const shelf of [store.attached, store.declared]) void shelf.remove(note.poolId).catch(tell(note.poolId));
+          return;
+        case 'berth.forgotten':
+          void store.memories.remove(note.poolId).catch(tell(note.poolId));
           return;
       }
     });

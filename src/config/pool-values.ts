@@ -4,8 +4,9 @@
  */
 import * as v from 'valibot';
 
-/** `^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`: the pool's name at every border. */
-export const poolId = () => matching(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'lower-case letters, digits and inner dashes, at most 63');
+/** The pool's name at every border. What ends in `--b` is the second engine of a pool, for which three characters are kept. */
+export const poolId = () =>
+  matching(/^(?!.*--b$)[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$/, 'lower-case letters, digits and inner dashes, at most 60, not ending in --b');
 
 export const whole = (least: number, most: number, unit = '') => {
   const expected = `a whole number${unit === '' ? '' : ` of ${unit}`} from ${least} to ${most}`;

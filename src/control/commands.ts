@@ -11,7 +11,7 @@ import type { CommandResult, NodePort, PoolCommandName } from '../http/ports.ts'
 import type { PoolCommand } from '../machines/events.ts';
 import { latest } from '../machines/node/view.ts';
 import { admit } from '../machines/policies/ledger.ts';
-import { matchEntry } from '../machines/policies/roster.ts';
+import { isBeingReplaced, matchEntry, servingOf } from '../machines/policies/roster.ts';
 import { judgeCommand } from '../machines/pool/commands.ts';
 import type { PoolStatus } from '../machines/views.ts';
 import type { Cause } from '../machines/vocabulary.ts';
@@ -32,7 +32,7 @@ export const createCommands = ({ node, views, store, poolsFile, changeSpec, hash
     const status = views.pool(id);
     if (status === null) return { ok: false, problem: 'unknown_pool' };
     if (node.getSnapshot().context.stopping !== null) return ending;
-    const reloading = (views.poolRef(id)?.getSnapshot().context.reload ?? null) !== null;
+    const reloading = (views.poolRef(id)?.getSnapshot().context.reload ?? null) !== null || isBeingReplaced(node.getSnapshot().context.roster, id);
     const verdict = judgeCommand({ origin: status.origin, state: status.state, substate: status.substate, reloading }, command);
     if (verdict.ok) return status;
     const accepts = verdict.accepts.filter((name) => name !== 'remove' || status.origin !== 'file');
@@ -97,13 +97,13 @@ export const createCommands = ({ node, views, store, poolsFile, changeSpec, hash
   function shortageOf(id: string): Cause | null {
     const { context } = node.getSnapshot();
     const pool = views.poolRef(id)?.getSnapshot().context;
-    const entry = context.roster[id];
+    const entry = servingOf(context.roster, id);
     const inventory = latest(context);
-    if (pool === undefined || entry === undefined || inventory === null || pool.model === null) return null;
+    if (pool === undefined || entry === null || inventory === null || pool.model === null) return null;
     const match = matchEntry(entry, inventory);
     if (!match.matched) return null;
     const needBytes = estimateNeedBytes(pool.spec, pool.model);
-    const admission = admit(context.ledger, { poolId: id, needBytes, gpus: match.gpus, inventory, tensorSplit: pool.spec.tensor_split });
+    const admission = admit(context.ledger, { poolId: entry.poolId, needBytes, gpus: match.gpus, inventory, tensorSplit: pool.spec.tensor_split });
     return admission.granted ? null : admission.cause;
   }
 };

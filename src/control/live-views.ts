@@ -7,6 +7,7 @@
 import type { ActorRefFrom, SnapshotFrom } from 'xstate';
 import type { NodeMachine } from '../machines/node/machine.ts';
 import { gpuViews, latest, memoryOf, type NodeSurroundings, nodeView } from '../machines/node/view.ts';
+import { type RosterEntry, servingIds, servingOf } from '../machines/policies/roster.ts';
 import type { PoolMachine } from '../machines/pool/machine.ts';
 import { poolView } from '../machines/pool/view.ts';
 import type { RegistrationMachine } from '../machines/registration/machine.ts';
@@ -34,10 +35,10 @@ export interface LiveViews {
   pools(): readonly PoolStatus[];
   pool(id: string): PoolStatus | null;
   gpus(): readonly GpuView[];
-  /** Engines of ours that exist, as far as their pools know. */
+  /** Engines of ours that exist, as far as their pools know: also those that replace another, and those replaced. */
   runs(): readonly RunRecord[];
-  /** What the processes of a pool hold on its cards, as last seen; null: not known. */
-  vramUsedBytes(poolId: string): number | null;
+  /** What the processes of an engine, by its berth, hold on its cards, as last seen; null: not known. */
+  vramUsedBytes(berth: string): number | null;
   /** Memory of the largest of these GPUs or MIG slices, as last seen; null: not known of one of them. */
   largestGpuBytes(gpus: readonly GpuRef[]): number | null;
   poolRef(id: string): PoolRef | null;
@@ -72,10 +73,11 @@ export const createLiveViews = ({ node, since, around, staleMs, now = Date.now }
 
   const childOf = (actorId: string): unknown => Reflect.get(node.getSnapshot().children, actorId);
   const poolRef = (id: string): PoolRef | null => {
-    const actorId = node.getSnapshot().context.roster[id]?.actorId;
-    // The roster names pool actors only.
-    return actorId === undefined ? null : ((childOf(actorId) as PoolRef | undefined) ?? null);
+    const entry = servingOf(node.getSnapshot().context.roster, id);
+    return entry === null ? null : refOf(entry);
   };
+  // The roster names pool actors only.
+  const refOf = ({ actorId }: RosterEntry): PoolRef | null => (childOf(actorId) as PoolRef | undefined) ?? null;
   const registrationRef = (): RegistrationRef | null => (childOf('registration') as RegistrationRef | undefined) ?? null;
 
   const pool = (id: string): PoolStatus | null => {
@@ -97,7 +99,7 @@ export const createLiveViews = ({ node, since, around, staleMs, now = Date.now }
   const list = (): readonly PoolStatus[] => {
     const snapshot = node.getSnapshot();
     if (listed?.node === snapshot && listed.pools.every((one) => one.ref.getSnapshot() === one.snapshot)) return listed.views;
-    const ids = Object.keys(snapshot.context.roster).sort();
+    const ids = servingIds(snapshot.context.roster);
     const refs = ids.map(poolRef).filter((ref) => ref !== null);
     const views = ids.map(pool).filter((view) => view !== null);
     listed = { node: snapshot, pools: refs.map((ref) => ({ ref, snapshot: ref.getSnapshot() })), views };
@@ -120,13 +122,13 @@ export const createLiveViews = ({ node, since, around, staleMs, now = Date.now }
     pool,
     gpus: () => gpuViews(node.getSnapshot().context, { now: now(), staleMs }),
     runs: () =>
-      Object.values(node.getSnapshot().context.roster).flatMap(({ poolId, origin }) => {
-        const run = origin === 'attached' ? null : (poolRef(poolId)?.getSnapshot().context.run ?? null);
+      Object.values(node.getSnapshot().context.roster).flatMap((entry) => {
+        const run = entry.origin === 'attached' ? null : (refOf(entry)?.getSnapshot().context.run ?? null);
         return run === null ? [] : [run];
       }),
-    vramUsedBytes: (poolId) => {
+    vramUsedBytes: (berth) => {
       const processes = latest(node.getSnapshot().context)?.gpus.flatMap((gpu) => gpu.processes) ?? [];
-      const own = processes.filter((process) => process.poolId === poolId);
+      const own = processes.filter((process) => process.poolId === berth);
       // A driver that lists none of its processes knows nothing of it: containers and WSL hide them.
       return own.length === 0
         ? null

@@ -5,6 +5,7 @@
  */
 import { waitFor } from 'xstate';
 import { stamp } from '../clock.ts';
+import { publicIdOf } from '../machines/policies/berths.ts';
 import { unsettled } from '../machines/policies/roster.ts';
 import type { LiveViews, NodeRef } from './live-views.ts';
 
@@ -17,13 +18,13 @@ export interface StopReport {
 export const stopNode = async (node: NodeRef, views: LiveViews, mode: 'keep' | 'drain', hurry: AbortSignal): Promise<StopReport> => {
   node.send({ type: 'node.stop', mode, ...stamp() });
   await waitFor(node, (snapshot) => snapshot.matches({ lifecycle: 'stopped' }), { signal: hurry }).catch(() => undefined);
-  const living = views.pools().filter((pool) => pool.live);
-  const describe = (id: string): string => {
-    const run = views.poolRef(id)?.getSnapshot().context.run;
-    return run == null ? id : `${id} (pid ${run.pid}, ${run.endpoint})`;
+  const runs = views.runs();
+  const describe = (berth: string): string => {
+    const run = runs.find(({ poolId }) => poolId === berth);
+    return run === undefined ? publicIdOf(berth) : `${publicIdOf(berth)} (pid ${run.pid}, ${run.endpoint})`;
   };
   if (mode === 'keep') {
-    const staying = living.map((pool) => describe(pool.pool_id));
+    const staying = runs.map(({ poolId }) => describe(poolId));
     return {
       unfinished: false,
       lines: staying.length === 0 ? ['no engine runs'] : [`engines stay and are adopted by the next daemon: ${staying.join(', ')}`],

@@ -30,7 +30,9 @@ export const createEngineLog =
       const name = runName(Math.max(now(), (runs.at(-1)?.startedAt ?? 0) + 1), incarnation);
       await createEmpty(join(dir, keptName(name, end === null ? 0 : end + gap)));
       await createEmpty(join(dir, logName(name)));
-      const stay = new Set([name, ...runs.slice(Math.max(0, runs.length - previousRuns)).map((run) => run.name)]);
+      // The run of the other berth may be the one that serves: it is not removed from here.
+      const own = runs.filter((run) => run.dir === dir);
+      const stay = new Set([name, ...own.slice(Math.max(0, own.length - previousRuns)).map((run) => run.name)]);
       await removeOthers(dir, stay);
       return join(dir, logName(name));
     } catch (thrown) {

@@ -4,13 +4,14 @@
  *     <state>/logs/<pool>/<startedAtMs>-<incarnation>.log            what the engine appends to
  *     <state>/logs/<pool>/<startedAtMs>-<incarnation>.<offset>.kept  the last of what was cut off in front of it, or empty
  *
- * Everything that the engines of one pool ever wrote is one row of bytes, runs one behind the other; an offset is a place in
- * it. `<offset>` is the place of the log's first byte: a name, since a rename is whole or not at all, whatever crashes. Of two,
+ * Everything that the engines of one pool ever wrote, in either berth, is one row of bytes, runs one behind the other; an
+ * offset is a place in it. `<offset>` is the place of the log's first byte: a name, since a rename is whole or not at all, whatever crashes. Of two,
  * the larger counts.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { otherBerthOf } from '../machines/policies/berths.ts';
 import { poolIdPattern } from '../state/schemas.ts';
 
 export interface Run {
@@ -62,11 +63,22 @@ export const runOfLog = async (log: string): Promise<Run> => {
 /** The place after the last byte written so far; null where nothing was begun. At once, so that "from now" means now. */
 export const endNow = (dir: string): { readonly log: string; readonly offset: number; readonly end: number } | null => {
   try {
-    const last = namedRuns(dir, readdirSync(dir)).at(-1);
+    const last = bothDirs(dir)
+      .flatMap((one) => namedRuns(one, namesNow(one)))
+      .sort(byStart)
+      .at(-1);
     return last === undefined ? null : { log: last.log, offset: last.offset, end: last.offset + statSync(last.log).size };
   } catch (thrown) {
     if (isMissing(thrown)) return null;
     throw thrown;
+  }
+};
+
+const namesNow = (dir: string): readonly string[] => {
+  try {
+    return readdirSync(dir);
+  } catch (thrown) {
+    return noneIfMissing(thrown);
   }
 };
 
@@ -83,9 +95,19 @@ const ownLog = /^\d{1,15}-[A-Za-z0-9_-]{1,128}\.log$/;
 
 /** A listing made while a cut gives names anew may lack both the old and the new one; the cut is over before the next listing. */
 const findRuns = async (dir: string): Promise<readonly NamedRun[]> => {
+  const found = (await Promise.all(bothDirs(dir).map(findIn))).flat();
+  return found.sort(byStart);
+};
+
+const findIn = async (dir: string): Promise<readonly NamedRun[]> => {
   const found = namedRuns(dir, await readdir(dir).catch(noneIfMissing));
   return found.every(({ kept }) => kept !== null) ? found : namedRuns(dir, await readdir(dir).catch(noneIfMissing));
 };
+
+/** The pool's engines in its two berths write one row of runs. */
+const bothDirs = (dir: string): readonly string[] => [dir, join(dirname(dir), otherBerthOf(basename(dir)))];
+
+const byStart = (one: NamedRun, other: NamedRun): number => one.startedAt - other.startedAt;
 
 const noneIfMissing = (thrown: unknown): string[] => {
   if (isMissing(thrown)) return [];
@@ -93,10 +115,7 @@ const noneIfMissing = (thrown: unknown): string[] => {
 };
 
 const namedRuns = (dir: string, names: readonly string[]): NamedRun[] =>
-  names
-    .filter((name) => ownLog.test(name))
-    .map((name) => named(dir, name, names))
-    .sort((one, other) => one.startedAt - other.startedAt);
+  names.filter((name) => ownLog.test(name)).map((name) => named(dir, name, names));
 
 type NamedRun = Omit<Run, 'start'>;
 

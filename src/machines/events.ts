@@ -21,14 +21,15 @@ import type {
   Stamp,
 } from './vocabulary.ts';
 
-/** What people and programs ask of a pool. */
+/** What people and programs ask of a pool. `poolId` of events is that of the berth, see `policies/berths.ts`. */
 export type PoolCommand = Stamp &
   (
     | { readonly type: 'pool.start' }
     | { readonly type: 'pool.drain'; readonly deadlineMs: number | null }
     | { readonly type: 'pool.resume' }
     | { readonly type: 'pool.reload'; readonly spec: PoolSpec; readonly specHash: string; readonly operationId: string }
-    | { readonly type: 'pool.remove' }
+    /** `cause`: where it is not the pool that goes but one engine of it. */
+    | { readonly type: 'pool.remove'; readonly cause?: Cause }
     /** The node shuts down and takes its engines with it; what is wanted stays as it is. */
     | { readonly type: 'pool.shutDown' }
   );
@@ -60,14 +61,16 @@ export type PoolHint =
   /** Something that a blocked pool may wait for has changed. */
   | { readonly type: 'resources.changed' }
   /** The control plane has taken note that this pool drains, or there is none. */
-  | { readonly type: 'drain.acknowledged' };
+  | { readonly type: 'drain.acknowledged' }
+  /** It has taken the place of the engine beside it; `restarts`: what the pool had come to with that. */
+  | { readonly type: 'pool.succeeded'; readonly restarts: number };
 
 /** From the node and from keep-memory to a pool. */
 export type PoolNotice = Stamp &
   (
     | { readonly type: 'handoff.appeared'; readonly handoff: Handoff }
-    /** Times, probes and the restart policy of the spec changed; the engine may stay. */
-    | { readonly type: 'spec.adjusted'; readonly spec: PoolSpec }
+    /** Times, probes and the restart policy of the spec changed; the engine may stay. For whoever has that spec. */
+    | { readonly type: 'spec.adjusted'; readonly spec: PoolSpec; readonly specHash: string }
     /** The devices of the spec exist and may be used. */
     | { readonly type: 'gpus.matched'; readonly gpus: readonly GpuRef[] }
     /** They do not, or no longer. */
@@ -78,12 +81,22 @@ export type PoolNotice = Stamp &
     | { readonly type: 'progress.made'; readonly step: 'engine' | 'model'; readonly doneBytes: number | null; readonly totalBytes: number | null }
     /** Provisioning has come to another part of its work. */
     | { readonly type: 'provision.advanced'; readonly step: 'engine' | 'model'; readonly phase: ProvisionPhase }
+    /** What became of a reload whose new engine was never ready beside this one. */
+    | {
+        readonly type: 'reload.concluded';
+        readonly operationId: string;
+        readonly outcome: Exclude<ReloadOutcome, 'reloaded'>;
+        readonly cause: Cause;
+      }
     /** keep-memory could not write `<state>/pools/<pool>.json`. */
     | { readonly type: 'memory.failed'; readonly cause: Cause }
     | { readonly type: 'memory.kept' }
   );
 
 export type PoolEvent = PoolCommand | EngineFact | PoolNotice | PoolHint;
+
+/** `given_up`: it came to rest with neither the new spec nor the old one ready. */
+export type ReloadOutcome = 'reloaded' | 'rolled_back' | 'given_up';
 
 /** What a pool tells its node. Not stamped by a clock: the stamp is that of the event that caused it. */
 export type PoolReport =
@@ -98,6 +111,8 @@ export type PoolReport =
       readonly slotsTotal: number | null;
       /** Its latest probe failed together with those of most other engines. */
       readonly hostSuspected: boolean;
+      readonly restarts: number;
+      readonly specHash: string;
     }
   | {
       readonly type: 'admission.requested';
@@ -118,9 +133,10 @@ export type PoolReport =
       readonly type: 'reload.settled';
       readonly poolId: string;
       readonly operationId: string;
-      /** `given_up`: it came to rest with neither the new spec nor the old one ready. */
-      readonly outcome: 'reloaded' | 'rolled_back' | 'given_up';
+      readonly outcome: ReloadOutcome;
       readonly cause: Cause | null;
+      /** Null: a timer brought it about. */
+      readonly stamp: Stamp | null;
     }
   /** Something of this pool that will not go is on these cards: nothing else may be put there. */
   | { readonly type: 'quarantine.requested'; readonly poolId: string; readonly gpus: readonly GpuRef[]; readonly cause: Cause }
@@ -176,6 +192,9 @@ export type NodeEvent =
   | ChildFailure
   /** From recall-pool. */
   | (Stamp & { readonly type: 'pool.recalled'; readonly pool: BootPool });
+
+/** An order to go over to another spec. */
+export type ReloadOrder = Extract<PoolCommand, { readonly type: 'pool.reload' }>;
 
 export type RegistrationEvent =
   | (Stamp & { readonly type: 'node.register' })

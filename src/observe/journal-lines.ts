@@ -5,7 +5,7 @@
  */
 import type { TransitionRecord } from '../http/ports.ts';
 import { rfc3339 } from '../machines/policies/describe.ts';
-import { at, causeAt } from './look.ts';
+import { at, causeAt, textAt } from './look.ts';
 import type { MachineState, Observation } from './observe.ts';
 import { sanitise } from './sanitise.ts';
 
@@ -61,21 +61,26 @@ export const transitionRecord = (seq: number, seen: Observation): TransitionReco
   event: seen.event.type,
   from: seen.from,
   to: seen.to,
-  reason: causeAt(seen.snapshot.context, 'reason'),
+  reason: isConclusion(seen) ? causeAt(seen.event, 'cause') : causeAt(seen.snapshot.context, 'reason'),
   incarnation: seen.incarnation,
   outcome: outcomeOf(seen),
 });
 
 /** A reload that has come to its end with this event: `reloaded`, `rolled_back`, or `given_up` where nothing became ready. */
-export const outcomeOf = ({ before, snapshot, failed, to }: Observation): string | null => {
+export const outcomeOf = (seen: Observation): string | null => {
+  const { before, snapshot, failed, to } = seen;
   if (failed) return 'crashed';
+  if (isConclusion(seen)) return textAt(seen.event, 'outcome');
   const reload = at(before?.context, 'reload');
   if (typeof reload !== 'object' || reload === null || at(snapshot.context, 'reload') !== null) return null;
-  if (!to.startsWith('ready')) return 'given_up';
+  // What it means that a new engine ended beside the old one is the node's to say.
+  if (!to.startsWith('ready')) return at(reload, 'beside') === true ? null : 'given_up';
   // Resumed while the old engine emptied: the new spec still waited.
   const isResumed = (at(before?.context, 'nextSpec') ?? null) !== null;
   return at(reload, 'gaveUp') === null && !isResumed ? 'reloaded' : 'rolled_back';
 };
+
+const isConclusion = ({ machine, event }: Observation): boolean => machine === 'pool' && event.type === 'reload.concluded';
 
 /** Eight hex digits over the context without its samples and secrets. For comparing, not for security. */
 export const contextDigest = (context: MachineState['context']): string =>

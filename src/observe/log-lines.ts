@@ -71,6 +71,7 @@ const poolFields = ({ poolId, to, incarnation, snapshot: { context } }: Observat
 };
 
 const poolLine = (seen: Observation): Line => {
+  if (seen.event.type === 'reload.concluded') return concluded(seen.event);
   const outcome = outcomeOf(seen);
   if (outcome === 'reloaded') return { level: 'info', message: 'pool ready: the new spec runs' };
   if (outcome === 'rolled_back') return { level: 'warn', message: 'pool ready: the new spec was given up, the old one runs' };
@@ -97,10 +98,18 @@ const poolLine = (seen: Observation): Line => {
     case 'offline':
       return { level: levelOf(because?.code ?? null), message: `pool offline: ${offlineWords[child ?? ''] ?? child ?? ''}${why}` };
     case 'ended':
-      return { level: 'info', message: 'pool removed' };
+      return { level: 'info', message: because?.code === 'superseded' ? 'the old engine has ended' : 'pool removed' };
     default:
       return { level: 'info', message: `pool ${seen.to}` };
   }
+};
+
+/** Of a reload beside the engine that serves. */
+const concluded = (event: Observation['event']): Line => {
+  const [why, fields] = [causeAt(event, 'cause')?.message ?? 'no reason given', { operation_id: textAt(event, 'operationId') }];
+  return textAt(event, 'outcome') === 'rolled_back'
+    ? { level: 'warn', message: `the new spec was given up, the old engine serves on: ${why}`, fields }
+    : { level: 'warn', message: `a reload was given up: ${why}`, fields };
 };
 
 const offlineWords: Readonly<Record<string, string>> = {

@@ -1,4 +1,5 @@
 /** Which counters one observation moves. Pure; every label value comes from a closed list. */
+import { publicIdOf } from '../machines/policies/berths.ts';
 import { at, numberAt, textAt } from './look.ts';
 import type { NameOf } from './metric-definitions.ts';
 import type { Observation } from './observe.ts';
@@ -38,9 +39,10 @@ const ofNode = ({ event, snapshot: { context } }: Observation): Counted[] => {
   if (event.type === 'handoff.rejected') return [{ name: 'pool_handoff_files_processed_total', labels: { pool_id: '', outcome: 'rejected' } }];
   const outcome = event.type === 'handoff.settled' ? textAt(event, 'outcome') : null;
   if (outcome === null) return [];
-  const poolId = textAt(event, 'poolId') ?? '';
+  const berth = textAt(event, 'poolId') ?? '';
+  const poolId = publicIdOf(berth);
   // A label for pools there are; anybody may write a file that names others.
-  const known = at(context, 'roster', poolId) !== undefined;
+  const known = at(context, 'roster', berth) !== undefined;
   return [{ name: 'pool_handoff_files_processed_total', labels: { pool_id: known ? poolId : '', outcome } }];
 };
 

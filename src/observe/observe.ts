@@ -6,6 +6,7 @@
  */
 import { type InspectionEvent, isMachineSnapshot } from 'xstate';
 import { stamp as now } from '../clock.ts';
+import { publicIdOf } from '../machines/policies/berths.ts';
 import { pathOf } from '../machines/policies/describe.ts';
 import type { Stamp } from '../machines/vocabulary.ts';
 import { textAt } from './look.ts';
@@ -31,6 +32,7 @@ export interface Observation extends Stamp {
   /** `pool-0#7`, `node`, `registration`. */
   readonly actorId: string;
   readonly machine: MachineName;
+  /** As it is known to people; the actor's id names the berth. */
   readonly poolId: string | null;
   /** Of the engine that the pool has, or had before this event. */
   readonly incarnation: string | null;
@@ -166,7 +168,7 @@ const observationOf = (
     mono: seen.mono,
     actorId: known.id,
     machine: known.machine,
-    poolId: known.machine === 'pool' ? (textAt(known.state.context, 'poolId') ?? known.id.split('#')[0] ?? null) : null,
+    poolId: known.machine === 'pool' ? publicIdOf(textAt(known.state.context, 'poolId') ?? known.id.split('#')[0] ?? '') : null,
     incarnation: textAt(known.state.context, 'run', 'incarnation') ?? textAt(before?.context, 'run', 'incarnation'),
     source: seen.source,
     event,

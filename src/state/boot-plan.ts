@@ -3,9 +3,10 @@
  * written again. Pure.
  *
  * Declared beats attached, the pools file beats the API, and an engine that runs is never forgotten: without a declaration it
- * becomes an orphan.
+ * becomes an orphan, and so does the second of a pool's two.
  */
 
+import { otherBerthOf, publicIdOf, secondBerthOf } from '../machines/policies/berths.ts';
 import { attachedSpec } from '../machines/pool/attached.ts';
 import type { BootPool, Cause, PoolMemory, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import type { AttachedRecord, KeptMemory, ShelfName, TreeRecord } from './store.ts';
@@ -35,7 +36,7 @@ export interface Leftover {
 }
 
 export interface BootPlan {
-  /** Sorted by id. */
+  /** Sorted by id; of a pool with two engines the one that goes on first. */
   readonly pools: readonly BootPool[];
   readonly leftovers: readonly Leftover[];
   /** Declarations lost with their file and known from the engine that runs by them. */
@@ -45,10 +46,12 @@ export interface BootPlan {
 
 export const planBoot = (found: Found): BootPlan => {
   const known = byId(found);
-  const ids = [...new Set([...known.configured.keys(), ...known.declared.keys(), ...known.runs.keys(), ...known.attached.keys()])].sort();
+  const running = [...known.runs.keys()].map(publicIdOf);
+  const ids = [...new Set([...known.configured.keys(), ...known.declared.keys(), ...running, ...known.attached.keys()])].sort();
+  const pools = ids.flatMap((id) => bootPools(id, known, found));
   return {
-    pools: ids.map((id) => bootPool(id, known, found)),
-    leftovers: leftoversOf(found, known),
+    pools,
+    leftovers: leftoversOf(found, known, new Set(pools.map(({ poolId }) => poolId))),
     redeclared: [...known.redeclared.values()],
     troubles: found.declared.filter(({ id }) => known.configured.has(id)).map(declaredTwice),
   };
@@ -65,7 +68,7 @@ interface Known {
   /** Those restored included. */
   readonly declared: ReadonlyMap<string, PoolSpec>;
   readonly redeclared: ReadonlyMap<string, PoolSpec>;
-  /** Of this boot. */
+  /** Of this boot, by berth, as memories are. */
   readonly runs: ReadonlyMap<string, RunRecord>;
   readonly memories: ReadonlyMap<string, KeptMemory>;
   /** Of this boot, of pools that are nothing else. */
@@ -74,21 +77,23 @@ interface Known {
 
 const byId = ({ bootId, configured, runs, memories, declared, damagedDeclarations, attached }: Found): Known => {
   const live = mapBy(runs.filter((run) => run.bootId === bootId));
+  const kept = mapBy(memories);
+  const running = new Set([...live.keys()].map(publicIdOf));
   const inFile = new Map(configured.map((one) => [one.spec.id, one]));
   const redeclared = new Map(
     damagedDeclarations.flatMap((id) => {
-      const spec = live.get(id)?.spec;
+      const spec = servingBerth(id, live, kept).run?.spec;
       return spec === undefined || inFile.has(id) ? [] : [[id, spec] as const];
     }),
   );
   const overApi = new Map([...declared.map((spec) => [spec.id, spec] as const), ...redeclared]);
-  const isOther = (id: string): boolean => inFile.has(id) || overApi.has(id) || live.has(id);
+  const isOther = (id: string): boolean => inFile.has(id) || overApi.has(id) || running.has(id);
   return {
     configured: inFile,
     declared: overApi,
     redeclared,
     runs: live,
-    memories: mapBy(memories),
+    memories: kept,
     attached: mapBy(attached.filter((one) => one.bootId === bootId && !isOther(one.poolId))),
   };
 };
@@ -96,38 +101,62 @@ const byId = ({ bootId, configured, runs, memories, declared, damagedDeclaration
 const mapBy = <T extends { readonly poolId: string }>(values: readonly T[]): ReadonlyMap<string, T> =>
   new Map(values.map((value) => [value.poolId, value]));
 
-const bootPool = (poolId: string, known: Known, found: Found): BootPool => {
-  const run = known.runs.get(poolId) ?? null;
-  const memory = known.memories.get(poolId);
-  return {
-    poolId,
-    ...declarationOf(poolId, known, found),
-    run,
-    memory: memory === undefined ? null : memoryInBoot(memory, found.bootId, run),
-  };
+const bootPools = (id: string, known: Known, found: Found): readonly BootPool[] => {
+  const serving = servingBerth(id, known.runs, known.memories);
+  const other = berth(otherBerthOf(serving.poolId), known.runs, known.memories);
+  const inBoot = ({ poolId, run, memory }: Berth) => ({ poolId, run, memory: memory && memoryInBoot(memory, found.bootId, run) });
+  return [{ ...declarationOf(id, known, found), ...inBoot(serving) }, ...(other.run === null ? [] : [{ ...undeclared, ...inBoot(other) }])];
+};
+
+interface Berth {
+  readonly poolId: string;
+  readonly run: RunRecord | null;
+  readonly memory: KeptMemory | null;
+}
+
+const berth = (poolId: string, runs: Known['runs'], memories: Known['memories']): Berth => ({
+  poolId,
+  run: runs.get(poolId) ?? null,
+  memory: memories.get(poolId) ?? null,
+});
+
+/**
+ * Which of its berths the pool goes on in. What was ordered away is what had been replaced, or never took its place; of two
+ * engines that are wanted the younger had not yet taken the place of the older.
+ */
+const servingBerth = (id: string, runs: Known['runs'], memories: Known['memories']): Berth => {
+  const [first, second] = [berth(id, runs, memories), berth(secondBerthOf(id), runs, memories)];
+  const order = rank(first) - rank(second) || (first.run?.startedMono ?? 0) - (second.run?.startedMono ?? 0);
+  return order > 0 ? second : first;
+};
+
+/** Wanted comes before running, running before remembered. */
+const rank = ({ run, memory }: Berth): number => {
+  if (run === null && memory === null) return 4;
+  return (memory?.wanted === 'down' ? 2 : 0) + (run === null ? 1 : 0);
 };
 
 /** An orphan's origin is not known any more; `file` is what it is shown as while it drains. */
+const undeclared = { origin: 'file', spec: null, specHash: null, handoff: null } as const;
+
 const declarationOf = (id: string, known: Known, { hashOf }: Found): Pick<BootPool, 'origin' | 'spec' | 'specHash' | 'handoff'> => {
   const configured = known.configured.get(id);
   if (configured !== undefined) return { origin: 'file', ...configured, handoff: null };
   const declared = known.declared.get(id);
   if (declared !== undefined) return { origin: 'api', spec: declared, specHash: hashOf(declared), handoff: null };
   const handoff = known.attached.get(id)?.handoff;
-  if (handoff === undefined) return { origin: 'file', spec: null, specHash: null, handoff: null };
+  if (handoff === undefined) return undeclared;
   const spec = attachedSpec(handoff);
   return { origin: 'attached', spec, specHash: hashOf(spec), handoff };
 };
 
-const leftoversOf = (found: Found, known: Known): readonly Leftover[] => [
+const leftoversOf = (found: Found, known: Known, planned: ReadonlySet<string>): readonly Leftover[] => [
   ...found.runs.filter(({ bootId }) => bootId !== found.bootId).map(leftover('runs', 'its engine ended with an earlier boot')),
   ...found.trees
     .filter(({ poolId, incarnation }) => known.runs.get(poolId)?.incarnation !== incarnation)
     .map(leftover('trees', 'its engine is not recorded any more')),
   ...found.attached.filter(({ poolId }) => !known.attached.has(poolId)).map(leftover('attached', 'of an earlier boot, or the pool is declared now')),
-  ...found.memories
-    .filter(({ poolId: id }) => ![known.configured, known.declared, known.runs, known.attached].some((pools) => pools.has(id)))
-    .map(leftover('memories', 'nothing declares the pool and no engine of it runs')),
+  ...found.memories.filter(({ poolId }) => !planned.has(poolId)).map(leftover('memories', 'nothing declares the pool and no engine of it runs')),
 ];
 
 const leftover =

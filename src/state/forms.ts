@@ -1,5 +1,6 @@
 /** How each kind of state file is laid out, its versions, and which pool it belongs to. A new version adds a step to `older`. */
 import * as v from 'valibot';
+import { publicIdOf } from '../machines/policies/berths.ts';
 import type { PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import type { Form } from './codec.ts';
 import { attachedRecordSchema, keptMemorySchema, poolSpecSchema, runRecordSchema, treeRecordSchema } from './schemas.ts';
@@ -14,7 +15,7 @@ export const runForm: Form<RunRecord, RunRecord> = {
   ...ofPool,
   schema: v.pipe(
     runRecordSchema,
-    v.check(({ poolId, spec }) => poolId === spec.id, 'expected the spec of its own pool'),
+    v.check(({ poolId, spec }) => publicIdOf(poolId) === spec.id, 'expected the spec of its own pool'),
   ),
   wrap: asItIs,
   unwrap: asItIs,

@@ -21,6 +21,15 @@ const load = async (store: StateStore, ...specs: readonly PoolSpec[]) => {
   actor.subscribe({ error: () => {} });
   return toPromise(actor.start());
 };
+interface Berths {
+  readonly first?: Remembered;
+  readonly second?: Remembered;
+}
+/** `at`: when its engine was started; null: it does not run. */
+interface Remembered {
+  readonly wanted: 'up' | 'down';
+  readonly at?: number | null;
+}
 const filesOf = async (store: StateStore, shelf: string): Promise<readonly string[]> => readdir(join(store.dir, shelf));
 
 describe('A start', () => {
@@ -60,6 +69,40 @@ describe('A start', () => {
     expect(pools[2]?.specHash).toBe('hash of foreign, 4 slots');
     expect([setAside, cleaned]).toEqual([[], []]);
     expect([await filesOf(store, 'trees'), await filesOf(store, 'attached')]).toEqual([['filed.json'], ['foreign.json']]);
+  });
+
+  it.each([
+    ['one that is alone, whichever berth it is in', { second: { wanted: 'up' } }, ['a--b']],
+    [
+      'the older of two that are wanted: the younger was still to take its place',
+      { first: { wanted: 'up', at: 1 }, second: { wanted: 'up', at: 2 } },
+      ['a', 'a--b'],
+    ],
+    ['the older also where that is the second', { first: { wanted: 'up', at: 2 }, second: { wanted: 'up', at: 1 } }, ['a--b', 'a']],
+    [
+      'the one that is wanted, since the other has been replaced',
+      { first: { wanted: 'down', at: 1 }, second: { wanted: 'up', at: 2 } },
+      ['a--b', 'a'],
+    ],
+    [
+      'none where the wanted one has ended; the replaced one is an orphan',
+      { first: { wanted: 'down', at: 1 }, second: { wanted: 'up', at: null } },
+      ['a--b', 'a'],
+    ],
+    ['the one that runs of two that are not wanted', { first: { wanted: 'down', at: null }, second: { wanted: 'down', at: 1 } }, ['a--b']],
+    ['its own berth where nothing runs', { first: { wanted: 'up', at: null }, second: { wanted: 'up', at: null } }, ['a']],
+  ] as const)('takes of the engines of a pool %s', async (_, berths: Berths, expected) => {
+    const store = await opened();
+    for (const [berth, facts] of [['a', berths.first] as const, ['a--b', berths.second] as const]) {
+      if (facts === undefined) continue;
+      await store.memories.write(berth, memoryOf(berth, { wanted: facts.wanted }));
+      if (facts.at !== null) await store.runs.write(berth, runOf('a', { poolId: berth, startedMono: facts.at ?? 1, incarnation: berth }));
+    }
+    const { pools, cleaned } = await load(store, specOf('a'));
+    expect(pools.map(({ poolId }) => poolId)).toEqual(expected);
+    expect(pools[0]).toMatchObject({ spec: specOf('a'), memory: { poolId: expected[0] } });
+    for (const orphan of pools.slice(1)) expect(orphan).toMatchObject({ spec: null, specHash: null, run: { incarnation: orphan.poolId } });
+    expect(cleaned.length).toBe(Object.keys(berths).length - expected.length);
   });
 
   it('keeps an engine whose pool nobody declares any more, with its memory, as an orphan', async () => {

@@ -11,6 +11,12 @@ const read = (value: unknown) => {
 const least = { endpoint: 'http://127.0.0.1:8081' };
 
 describe('The spellings of a handoff', () => {
+  it('name the berth of an engine of ours, and of nobody else', () => {
+    expect(read({ ...least, pool_id: 'a', berth: 'a--b', incarnation: 'i' })).toMatchObject({ poolId: 'a--b', incarnation: 'i' });
+    expect(read({ ...least, pool_id: 'a', berth: 'b--b' })).toMatchObject({ poolId: 'a' });
+    expect(read({ ...least, pool_id: 'a--b' })).toMatchObject({ kind: 'invalid', message: expect.stringContaining('second engine of a pool') });
+  });
+
   it('has defaults for all but the endpoint', () => {
     expect(read(least)).toEqual({
       file: 'f.json',

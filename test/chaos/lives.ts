@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NodeContext } from '../../src/machines/node/context.ts';
 import { nodeMachine } from '../../src/machines/node/machine.ts';
 import { poolMachine } from '../../src/machines/pool/machine.ts';
 import { type PoolSnapshot, poolView } from '../../src/machines/pool/view.ts';
@@ -79,7 +80,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   uninitialized: ['provisioning', 'offline', 'ended'],
   provisioning: ['starting', 'offline', 'ended'],
   starting: ['ready', 'draining', 'offline', 'provisioning', 'ended'],
-  ready: ['draining', 'offline'],
+  ready: ['draining', 'offline', 'starting'],
   draining: ['ready', 'offline', 'provisioning', 'ended'],
   offline: ['provisioning', 'starting', 'ended'],
 };
@@ -103,8 +104,9 @@ const apiProblems = ({ reached }: Replay, lines: readonly unknown[], { pools, as
     const { actor, mono } = Object(line);
     if (typeof actor === 'string' && typeof mono === 'number') lastMono.set(actor, mono);
   }
+  const hidden = hiddenActors(reached);
   return [...reached].flatMap(([actor, snapshot]) => {
-    if (!actor.includes('#') || snapshot.status !== 'active' || (lastMono.get(actor) ?? 0) >= askedMono) return [];
+    if (!actor.includes('#') || hidden.has(actor) || snapshot.status !== 'active' || (lastMono.get(actor) ?? 0) >= askedMono) return [];
     const folded = poolView({ value: snapshot.value, context: snapshot.context } satisfies PoolSnapshot, { nodeId: '', since: 0, gpu: () => null });
     const said = pools.find(({ pool_id }) => pool_id === folded.pool_id);
     if (said === undefined) return [`${folded.pool_id} is in the journal and not in the API`];
@@ -112,6 +114,12 @@ const apiProblems = ({ reached }: Replay, lines: readonly unknown[], { pools, as
       ? []
       : [`the API said ${JSON.stringify(essence(said))} and the journal folds to ${JSON.stringify(essence(folded))}`];
   });
+};
+
+/** Engines that replace another or are replaced: the API shows the one that serves. */
+const hiddenActors = (reached: Replay['reached']): ReadonlySet<string> => {
+  const roster: NodeContext['roster'] = reached.get('node')?.context.roster ?? {};
+  return new Set(Object.values(roster).flatMap(({ actorId, role }) => (role === 'serving' ? [] : [actorId])));
 };
 
 const essence = ({ pool_id, state, substate, live, ready, wanted, restarts, incarnation, reason, endpoint, active_leases }: PoolStatus): object => ({

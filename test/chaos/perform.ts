@@ -2,6 +2,7 @@
 import { truncate, writeFile } from 'node:fs/promises';
 import { assertNever } from '../../src/cause.ts';
 import type { OrchestratorStandIn } from '../../src/demo/orchestrator-stand-in.ts';
+import { publicIdOf } from '../../src/machines/policies/berths.ts';
 import type { Declared, OpenHouse } from '../kit/daemon.ts';
 import { apiIds, faults, filePools, type Models, pool } from './faces.ts';
 import type { Keeper } from './keeper.ts';
@@ -65,8 +66,8 @@ export const createPerformer = (stage: Stage): Performer => {
   };
 
   const signal = (poolId: string, name: NodeJS.Signals, whom: 'root' | 'last'): number | null => {
-    const tree = engineProcesses(house.stateDir, keeper.pids()).filter((found) => found.poolId === poolId);
-    const root = runRecords(house.stateDir).find((run) => run.poolId === poolId);
+    const tree = engineProcesses(house.stateDir, keeper.pids()).filter((found) => publicIdOf(found.poolId) === poolId);
+    const root = runRecords(house.stateDir).find((run) => publicIdOf(run.poolId) === poolId);
     const target = whom === 'last' ? tree.at(-1) : tree.find(({ pid, startTime }) => pid === root?.pid && startTime === root.startTime);
     if (target === undefined) return null;
     kill(target.pid, name);
@@ -136,7 +137,7 @@ export const createPerformer = (stage: Stage): Performer => {
         await ask('POST', '/v2/pools', pool(step.pool, apiIds.indexOf(step.pool) % 2, step.large ? models.large : models.small, envOf(step.face)));
         return;
       case 'request': {
-        const run = runRecords(house.stateDir).find(({ poolId }) => poolId === step.pool);
+        const run = runRecords(house.stateDir).find(({ poolId }) => publicIdOf(poolId) === step.pool);
         if (run !== undefined) clients.send(run.endpoint, step.tokens);
         return;
       }

@@ -3,6 +3,7 @@
  *
  * A daemon needs time to see what was done to its engines; for as long as it takes that time, something here is true.
  */
+import { publicIdOf } from '../../src/machines/policies/berths.ts';
 import type { PoolStatus } from '../../src/machines/views.ts';
 import { quickTimeouts } from './faces.ts';
 import type { Look, Said } from './look.ts';
@@ -23,6 +24,8 @@ const soon = 6_000;
 const drainWaits = quickTimeouts.drain_ms + 2_000;
 /** Acknowledgement, drain, TERM, KILL, release. */
 const ended = 2_000 + drainWaits + quickTimeouts.stop_ms + quickTimeouts.vram_release_ms + soon;
+/** A new engine comes up beside the one that serves, or the one before drains behind it. */
+const hidden = quickTimeouts.start_max_ms + ended;
 /** Failed probes until a pool is not ready any more; an attached one is probed at leisure. */
 const noticed = 8_000;
 const noticedAttached = 20_000;
@@ -62,10 +65,10 @@ const orphans = ({ processes, records }: Look): readonly Condition[] =>
 const lostEngines = ({ processes, records }: Look, { pools }: Said): readonly Condition[] =>
   records
     .filter((run) => processes.some(({ pid, startTime }) => pid === run.pid && startTime === run.startTime))
-    .filter((run) => !pools.some((pool) => pool.pool_id === run.poolId && pool.live && pool.incarnation === run.incarnation))
+    .filter((run) => !pools.some((pool) => pool.pool_id === publicIdOf(run.poolId) && pool.live && pool.incarnation === run.incarnation))
     .map((run) => ({
       key: `lost ${run.poolId} ${run.incarnation}`,
-      limitMs: soon,
+      limitMs: hidden,
       text: `the recorded engine of ${run.poolId} (pid ${run.pid}, ${run.incarnation}) lives and its pool says ${saidOf(pools, run.poolId)}`,
     }));
 
@@ -80,7 +83,7 @@ const ghosts = ({ processes }: Look, { pools }: Said): readonly Condition[] =>
 
 const unwantedEngines = ({ processes }: Look, { pools }: Said): readonly Condition[] =>
   processes
-    .filter(({ poolId }) => pools.some((pool) => pool.pool_id === poolId && pool.wanted === 'down'))
+    .filter(({ poolId }) => pools.some((pool) => pool.pool_id === publicIdOf(poolId) && pool.wanted === 'down'))
     .map((found) => ({
       key: `unwanted ${found.pid}`,
       limitMs: ended,
@@ -160,8 +163,8 @@ const memory = ({ records, processes }: Look, { gpus }: Said): readonly Conditio
 
 const named = ({ pid, comm, state, incarnation, poolId }: EngineProcess): string => `${comm} ${pid} (${state}) of ${poolId} ${incarnation}`;
 
-const saidOf = (pools: readonly PoolStatus[], id: string): string => {
-  const pool = pools.find(({ pool_id }) => pool_id === id);
+const saidOf = (pools: readonly PoolStatus[], berth: string): string => {
+  const pool = pools.find(({ pool_id }) => pool_id === publicIdOf(berth));
   return pool === undefined
     ? 'nothing: it is not known'
     : `${pool.state}.${pool.substate}, wanted ${pool.wanted}, incarnation ${pool.incarnation}, ${pool.reason?.code ?? 'no reason'}: ${pool.reason?.message ?? ''}`;

@@ -122,6 +122,7 @@ export const requirements: readonly Requirement[] = [
       ...by('machines/restart.test.ts', 'is twice as long where CUDA or the driver is to blame, within the same cap'),
       ...by('machines/pool/draining.ts', 'can be taken back while it empties, and then the pool serves as before'),
       ...by('machines/pool/reloading.ts', 'drains the old engine, starts the new one and says so when it is ready'),
+      ...by('e2e/blue-green.test.ts', 'refuses no request, forth and back, and leaves one engine'),
     ],
   },
   {

@@ -40,6 +40,7 @@ const input: PoolInput = {
   memory: null,
   handoff: null,
   orphaned: false,
+  beside: null,
 };
 /** A pool's journal, folded as it is made. */
 const poolLines = (...events: readonly PoolEvent[]) => {

@@ -159,8 +159,14 @@ describe('a mistake is one line with file, line, key, expectation and what was f
     ['    model: /m.gguf\n', '', 'model: expected a model, since the engine needs one, found nothing', 2],
     ['    devices: [0]', '', 'devices: expected a list of GPU indices or UUIDs, found nothing', 2],
     ['model: /m.gguf', 'model: --help', 'model: expected a model reference: text without a leading dash, at most 4096, found "--help"', 4],
-    ['id: pool-0', 'id: ../etc', 'id: expected lower-case letters, digits and inner dashes, at most 63, found "../etc"', 2],
-    ['id: pool-0', `id: ${'a'.repeat(64)}`, `id: expected lower-case letters, digits and inner dashes, at most 63, found "${'a'.repeat(64)}"`, 2],
+    ['id: pool-0', 'id: ../etc', 'id: expected lower-case letters, digits and inner dashes, at most 60, not ending in --b, found "../etc"', 2],
+    [
+      'id: pool-0',
+      `id: ${'a'.repeat(64)}`,
+      `id: expected lower-case letters, digits and inner dashes, at most 60, not ending in --b, found "${'a'.repeat(64)}"`,
+      2,
+    ],
+    ['id: pool-0', 'id: pool-0--b', `id: expected lower-case letters, digits and inner dashes, at most 60, not ending in --b, found "pool-0--b"`, 2],
   ])('%s → %s', (right, wrong, expected, line) => {
     expect(mistakes(withLines().replace(right, wrong))).toEqual([`pools.yaml:${line}: pools[0].${expected}`]);
   });
@@ -213,7 +219,7 @@ extra: true
     expect(mistakes(text)).toEqual([
       'pools.yaml:1: version: expected 1, found 2',
       'pools.yaml:3: pools[0].engine: expected llamacpp, vllm, sglang, tgi or custom, found nothing',
-      'pools.yaml:3: pools[0].id: expected lower-case letters, digits and inner dashes, at most 63, found "Bad"',
+      'pools.yaml:3: pools[0].id: expected lower-case letters, digits and inner dashes, at most 60, not ending in --b, found "Bad"',
       'pools.yaml:4: pools[0].engin: expected a known key (did you mean engine?), found "engin"',
       'pools.yaml:7: expected each key once, found "slots" again',
       'pools.yaml:7: pools[0].slots: expected a whole number of requests from 1 to 1024, found 0',

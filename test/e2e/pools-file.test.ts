@@ -24,7 +24,7 @@ describe.concurrent('the pools file', patient, () => {
     await asking('the pool that was taken out to be gone', async () => (await daemon.ask('GET', '/v2/pools/goes/status')).status === 404);
     expect(house.run('stays')).toEqual(stays);
     expect(told(house, 'pools.configured')).toBe(1);
-    expect((await daemon.events('changes')).filter(({ event }) => event === 'pool.reload')).toHaveLength(1);
+    expect((await daemon.events('changes')).filter(({ event }) => event === 'xstate.init')).toHaveLength(2);
     expect(house.run('goes')).toBeNull();
   });
 

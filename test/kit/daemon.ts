@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { TestContext } from 'vitest';
 import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
+import { secondBerthOf } from '../../src/machines/policies/berths.ts';
 import { type DaemonApi, daemonApi } from './daemon-api.ts';
 import { freePorts } from './free-ports.ts';
 import { processesIn } from './processes-in.ts';
@@ -55,6 +56,7 @@ export interface EngineRun {
   readonly port: number;
   readonly endpoint: string;
   readonly incarnation: string;
+  readonly startedMono: number;
 }
 
 export interface House {
@@ -75,7 +77,9 @@ export interface House {
   start(env?: Readonly<Record<string, string>>): Promise<Daemon>;
   /** For a start that is expected to be refused. */
   refused(env?: Readonly<Record<string, string>>): Promise<Ended>;
-  /** What the run record of a pool says of its engine; null: there is none. */
+  /** What the run records of a pool say of its engines, the oldest first; two while one takes the place of the other. */
+  runs(id: string): readonly EngineRun[];
+  /** The youngest of them; null: there is none. */
   run(id: string): EngineRun | null;
   /** What is remembered of a pool for the next daemon; null: nothing. */
   memory(id: string): { readonly wanted: string } | null;
@@ -178,8 +182,9 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
     begin,
     start: (more = {}) => begin(more).up(),
     refused: (more = {}) => begin(more).ended,
-    run: (id) => readState<EngineRun>(stateDir, 'runs', id),
-    memory: (id) => readState<{ wanted: string }>(stateDir, 'pools', id),
+    runs: (id) => runsOf(stateDir, id),
+    run: (id) => runsOf(stateDir, id).at(-1) ?? null,
+    memory: (id) => readState<{ wanted: string }>(stateDir, 'pools', id) ?? readState<{ wanted: string }>(stateDir, 'pools', secondBerthOf(id)),
     left: () => processesIn(dir).filter((pid) => !daemonPids().includes(pid)),
     said: () => children.map(said).join('\n'),
     close: async () => {
@@ -227,6 +232,11 @@ const daemonOf = (child: Child, url: string, token: string | null): Daemon => ({
     return child.ended;
   },
 });
+
+const runsOf = (stateDir: string, id: string): readonly EngineRun[] =>
+  [id, secondBerthOf(id)]
+    .flatMap((berth) => readState<EngineRun>(stateDir, 'runs', berth) ?? [])
+    .sort((one, other) => one.startedMono - other.startedMono);
 
 const readState = <T>(stateDir: string, folder: string, id: string): T | null => {
   const path = join(stateDir, folder, `${id}.json`);

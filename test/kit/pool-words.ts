@@ -117,6 +117,7 @@ export const poolInput: PoolInput = {
   memory: null,
   handoff: null,
   orphaned: false,
+  beside: null,
 };
 
 export const attachedInput: Partial<PoolInput> = {

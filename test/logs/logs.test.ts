@@ -57,6 +57,20 @@ describe('the log of a run', () => {
     expect(textsOf(await port().read('pool-0', { tail: 9, run: 'previous' }))).toEqual(['c']);
   });
 
+  it('of either berth is one of the pool, and none removes the log of the other', async () => {
+    const beside = (incarnation: string, now: number) => createEngineLog({ stateDir, now: () => now })('pool-0--b', incarnation);
+    say(await begin('serves', 1_000), ['one']);
+    const { told } = follow(-1);
+    for (const [index, name] of ['a', 'b', 'c', 'd'].entries()) say(await beside(name, 1_001 + index), [name]);
+    expect(filesOf('pool-0').filter((file) => file.endsWith('.log'))).toEqual(['1000-serves.log']);
+    expect(filesOf('pool-0--b').filter((file) => file.endsWith('.log'))).toHaveLength(3);
+    expect(textsOf(await port().read('pool-0', { tail: 9, run: 'current' }))).toEqual(['d']);
+    say(await begin('next', 2_000), ['two']);
+    expect(textsOf(await port().read('pool-0', { tail: 9, run: 'previous' }))).toEqual(['d']);
+    await until('the last one to be told', () => told.at(-1)?.text === 'two');
+    expect(grows(told)).toBe(true);
+  });
+
   it('comes after the ones before it also when the clock went back', async () => {
     say(await begin('early', 5_000), ['early']);
     expect(basename(await begin('late', 1_000))).toBe('5001-late.log');

@@ -1,36 +1,13 @@
 /** The node's chart: what becomes of pools, cards, files and orders. Every transition is taken. */
 import { afterAll, describe, expect, it } from 'vitest';
-import type { PoolReport } from '../../src/machines/events.ts';
-import { nodeMachine } from '../../src/machines/node/machine.ts';
 import { gpuViews } from '../../src/machines/node/view.ts';
 import type { Cause, Handoff, PoolState } from '../../src/machines/vocabulary.ts';
 import { card, gib, gpuRun, gpuSpec, inventoryOf } from '../kit/gpu-facts.ts';
-import { bootPool, driveNode, found, type NodeDriver, tick } from '../kit/node-driver.ts';
-import { createCoverage } from '../kit/transition-coverage.ts';
+import { bootPool, found, type NodeDriver, tick } from '../kit/node-driver.ts';
+import { coverage, drive, report, serving } from './node/story.ts';
+import './node/replacing.ts';
 
-const coverage = createCoverage(nodeMachine);
 afterAll(() => expect(coverage.missing()).toEqual([]));
-
-const drive = (options: Parameters<typeof driveNode>[0] = {}): NodeDriver => driveNode({ inspect: coverage.inspect, ...options });
-
-const serving = async (...pools: Parameters<typeof bootPool>[0][]): Promise<NodeDriver> => {
-  const node = drive({ boot: found(pools.map((pool) => bootPool(pool))) });
-  await node.booted();
-  return node;
-};
-
-const report = (poolId: string, state: PoolState, facts: Partial<Extract<PoolReport, { type: 'pool.changed' }>> = {}): PoolReport => ({
-  type: 'pool.changed',
-  poolId,
-  state,
-  live: state === 'ready',
-  ready: state === 'ready',
-  draining: state === 'draining',
-  slotsFree: null,
-  slotsTotal: null,
-  hostSuspected: false,
-  ...facts,
-});
 
 const handoff = (facts: Partial<Handoff> = {}): Handoff => ({
   file: 'stranger-r0.json',
@@ -305,7 +282,10 @@ describe('pools', () => {
     node.pool('a').say({ type: 'pool.ended', poolId: 'a' });
     node.pool('a').say({ type: 'pool.ended', poolId: 'a' });
     expect(node.context().roster).toEqual({});
-    expect(node.notes).toEqual([{ type: 'pool.forgotten', poolId: 'a' }]);
+    expect(node.notes).toEqual([
+      { type: 'berth.forgotten', poolId: 'a' },
+      { type: 'pool.forgotten', poolId: 'a' },
+    ]);
     expect(node.registrationHeard()).toContain('roster.changed');
   });
 

@@ -8,6 +8,7 @@ const plain: SettleInput = {
   wanted: 'up',
   removing: false,
   shuttingDown: false,
+  beside: false,
   hasNextSpec: false,
   mayRollBack: false,
   lacksGpus: false,

@@ -17,7 +17,8 @@ interface Row {
   readonly node: 'all' | readonly string[];
 }
 
-const words = ['machines/reasons.ts', 'machines/policies/describe.ts'];
+const berths = 'machines/policies/berths.ts';
+const words = ['machines/reasons.ts', 'machines/policies/describe.ts', berths];
 
 const rows: readonly Row[] = [
   { area: 'machines', is: 'decides, purely', values: [], types: [], packages: ['xstate'], node: [] },
@@ -85,7 +86,7 @@ const rows: readonly Row[] = [
   {
     area: 'logs',
     is: 'what engines wrote',
-    values: ['shared', 'os', 'state', 'observe'],
+    values: ['shared', 'os', 'state', 'observe', berths],
     types: ['machines', 'http/ports.ts'],
     packages: [],
     node: 'all',

@@ -13,7 +13,7 @@ export const poolTable = ({ configurations, trials }: Exploration): string => {
     `Made by \`node tools/write-pool-table.ts\` from the chart itself: every event was given to each of ${configurations.length} configurations that can be reached and differ in what a guard looks at.`,
     'A cell names where the pool is afterwards; *stays*: it takes note and stays; ·: ignored, on purpose. Several entries: which one depends on what was ordered and what is known. The two halves of `provisioning` are one row.',
     '## Commands',
-    'As of the API. 409: refused at the rim. A reload is refused there too while another one is under way, unless the pool is offline.',
+    'As of the API. 409: refused at the rim. A reload is refused there too while another one is under way, unless the pool is offline. Of a pool that is `ready` the node takes it first, for an engine beside this one; this is the way where there is no room.',
     grid(managed, Object.keys(commands), refusedAtTheRim),
     '## What the node says',
     grid(managed, Object.keys(notices)),

@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot';
 import { type EndpointRules, judgeEndpoint } from '../../engines/endpoint.ts';
+import { isSecondBerth, publicIdOf } from '../../machines/policies/berths.ts';
 import type { Handoff } from '../../machines/vocabulary.ts';
 
 export type Parsed =
@@ -28,7 +29,15 @@ const id = v.pipe(v.string(), v.regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 
 const slots = whole(1, 1024);
 
 const schema = v.object({
-  pool_id: v.optional(id, 'default'),
+  pool_id: v.optional(
+    v.pipe(
+      id,
+      v.check((text) => !isSecondBerth(text), 'Expected a pool id that does not end in --b, which names the second engine of a pool'),
+    ),
+    'default',
+  ),
+  /** Ours alone: which of a pool's two engines it is. */
+  berth: v.optional(id),
   replica_id: v.optional(id, 'r0'),
   engine: v.nullish(text(64)),
   engine_version: v.nullish(text(128)),
@@ -79,7 +88,7 @@ const isNote = (value: unknown): boolean =>
 
 const handoffOf = (file: string, fields: Fields, endpoint: string): Handoff => ({
   file,
-  poolId: fields.pool_id,
+  poolId: fields.berth !== undefined && publicIdOf(fields.berth) === fields.pool_id ? fields.berth : fields.pool_id,
   replicaId: fields.replica_id,
   engine: fields.engine ?? null,
   engineVersion: fields.engine_version ?? null,

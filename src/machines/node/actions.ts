@@ -4,17 +4,21 @@
  * Pure. A pool is spoken to by the actor id in its roster entry; ids without an entry are passed over.
  */
 import { assign, enqueueActions } from 'xstate';
-import type { PoolCommand, PoolEvent, PoolReport, RegistrationEvent } from '../events.ts';
+import type { PoolCommand, PoolEvent, PoolReport, RegistrationEvent, ReloadOrder } from '../events.ts';
 import { admit, release, reserve } from '../policies/ledger.ts';
 import { afterLook, lifted, refusalOn } from '../policies/quarantine.ts';
-import { changesReadiness, diffRoster, matchEntry, type Roster, withEntry, withoutEntry } from '../policies/roster.ts';
+import { addresseeOf, changesReadiness, type Declaration, isServing, matchEntry, servingOf, withEntry } from '../policies/roster.ts';
 import { noteRestart } from '../policies/storm.ts';
 import { attachedSpec } from '../pool/attached.ts';
-import type { BootPool, Cause, Handoff, HandoffOutcome, Inventory, PoolOrigin, PoolSpec, Stamp } from '../vocabulary.ts';
-import { birthOf } from './birth.ts';
+import type { PoolInput } from '../pool/context.ts';
+import type { BootPool, Cause, Handoff, HandoffOutcome, Inventory, PoolOrigin, Stamp } from '../vocabulary.ts';
+import { birthOf, declaredPool } from './birth.ts';
 import type { NodeContext } from './context.ts';
-import { acknowledgeDrains, announceDrain, type Letter, toBlocked, toRegistration } from './letters.ts';
+import { acknowledgeDrains, announceDrain, type Letter, notesOnEnd, toBlocked, toRegistration } from './letters.ts';
+import { bear, change, type Moves, noMoves } from './moves.ts';
+import { commandMoves, fileMoves, standingOf } from './orders.ts';
 import { base } from './setup.ts';
+import { giveUpRising, orderReload, succeed, vacate } from './succession.ts';
 
 const mostCrashes = 5;
 
@@ -32,100 +36,90 @@ const deliver = (enqueue: Enqueue, letters: readonly Letter[]): void => {
   for (const [to, event] of letters) enqueue.sendTo(to, event);
 };
 
+interface Mover {
+  assign(changes: Pick<NodeContext, 'roster' | 'spawned'>): void;
+  spawnChild(name: 'pool', options: { readonly id: string; readonly input: PoolInput }): void;
+  sendTo(to: string, event: PoolEvent): void;
+}
+
+const perform = (enqueue: Mover, { roster, spawned, births, letters }: Moves): void => {
+  enqueue.assign({ roster, spawned });
+  for (const { entry, input } of births) enqueue.spawnChild('pool', { id: entry.actorId, input });
+  for (const [to, event] of letters) enqueue.sendTo(to, event);
+};
+
 export const node = base.extend({
   actions: {
     // --- pools come and go
     raisePools: enqueueActions(({ context, enqueue }, { pools, at, mono }: Stamp & { pools: readonly BootPool[] }) => {
-      let { roster, spawned, ledger } = context;
-      const reloads: { readonly actorId: string; readonly spec: PoolSpec; readonly specHash: string }[] = [];
+      let moves = noMoves(context);
+      let { ledger } = context;
+      const reloads: { readonly berth: string; readonly order: ReloadOrder }[] = [];
       for (const pool of pools) {
-        const birth = birthOf(pool, spawned + 1, context.inventory, context.roster[pool.poolId]?.crashes ?? 0);
+        const berth = pool.poolId;
+        const birth = birthOf(pool, moves.spawned + 1, context.inventory, standingOf(moves.roster, berth));
+        // Nothing is left of what a broken actor looked after.
+        if (birth === null) moves = vacate(moves, context, berth);
         if (birth === null) continue;
-        const { entry, input } = birth;
-        spawned += 1;
-        roster = { ...roster, [entry.poolId]: entry };
+        moves = bear(moves, birth);
         ledger = reserved(ledger, pool);
-        enqueue.spawnChild('pool', { id: entry.actorId, input });
-        if (entry.declared !== null && entry.declared.specHash !== input.specHash) reloads.push({ actorId: entry.actorId, ...entry.declared });
+        const { declared } = birth.entry;
+        if (declared !== null && declared.specHash !== birth.input.specHash)
+          reloads.push({ berth, order: { type: 'pool.reload', ...declared, operationId: `declared-${declared.specHash}`, at, mono } });
       }
-      enqueue.assign({ roster, spawned, ledger });
-      for (const { actorId, spec, specHash } of reloads)
-        enqueue.sendTo(actorId, { type: 'pool.reload', spec, specHash, operationId: `declared-${specHash}`, at, mono } satisfies PoolCommand);
+      for (const { berth, order } of reloads) {
+        const entry = moves.roster[berth];
+        if (entry !== undefined) moves = orderReload(moves, context, entry, order);
+      }
+      enqueue.assign({ ledger });
+      perform(enqueue, moves);
     }),
-    dismissPool: enqueueActions(({ context, enqueue }, { poolId }: { poolId: string }) => {
-      const entry = context.roster[poolId];
+    dismissPool: enqueueActions(({ context, enqueue }, { poolId: berth }: { poolId: string }) => {
+      const entry = context.roster[berth];
       if (entry === undefined) return;
       enqueue.stopChild(entry.actorId);
-      enqueue.assign({ roster: withoutEntry(context.roster, poolId), ledger: release(context.ledger, poolId) });
-      enqueue.sendTo('roster', { type: 'pool.forgotten', poolId });
-      if (entry.successor === null) return;
-      const birth = birthOf(
-        { poolId, origin: 'file', ...entry.successor, run: null, memory: null, handoff: null },
-        context.spawned + 1,
-        context.inventory,
-        0,
-      );
-      if (birth === null) return;
-      enqueue.assign({ roster: { ...withoutEntry(context.roster, poolId), [poolId]: birth.entry }, spawned: context.spawned + 1 });
-      enqueue.spawnChild('pool', { id: birth.entry.actorId, input: birth.input });
+      enqueue.assign({ ledger: release(context.ledger, berth) });
+      for (const note of notesOnEnd(entry)) enqueue.sendTo('roster', note);
+      const moves = vacate(noMoves(context), context, berth);
+      const pool = entry.successor && declaredPool({ ...entry.successor, origin: 'file' }, berth);
+      const birth = pool && birthOf(pool, moves.spawned + 1, context.inventory);
+      perform(enqueue, birth === null ? moves : bear(moves, birth));
     }),
     /** Its record and memory are read again, so that its engine is adopted by the next actor. */
     recallPool: enqueueActions(({ context, enqueue }, { actorId, message }: { actorId: string; message: string }) => {
-      const entry = Object.values(context.roster).find((one) => one.actorId === actorId);
-      if (entry === undefined) return;
+      const broken = Object.values(context.roster).find((one) => one.actorId === actorId);
+      if (broken === undefined) return;
       enqueue.stopChild(actorId);
-      const crashes = entry.crashes + 1;
+      const { poolId } = broken;
+      const crashes = broken.crashes + 1;
       const trouble: Cause = {
         code: 'driver_error',
-        message: `the actor of ${entry.poolId} broke (${crashes}): ${message}; this is a bug of pool-managerd`,
+        message: `the actor of ${poolId} broke (${crashes}): ${message}; this is a bug of pool-managerd`,
       };
-      enqueue.assign({ roster: withEntry(context.roster, entry.poolId, { crashes }), troubles: [...context.troubles, trouble].slice(-16) });
+      enqueue.assign({ troubles: [...context.troubles, trouble].slice(-16) });
+      const moves = giveUpRising(change(noMoves(context), poolId, { crashes }), context, poolId, trouble, null);
+      perform(enqueue, moves);
+      const { origin, declared, handoff } = moves.roster[poolId] ?? broken;
       if (crashes > mostCrashes) return;
-      const { poolId, origin, declared, handoff } = entry;
       enqueue.spawnChild('recallPool', {
         id: `recall-${actorId}`,
         input: { poolId, origin, spec: declared?.spec ?? null, specHash: declared?.specHash ?? null, handoff },
       });
     }),
     commandPool: enqueueActions(({ context, enqueue }, { poolId, command }: { poolId: string; command: PoolCommand }) => {
-      const entry = context.roster[poolId];
-      if (entry === undefined) return;
-      enqueue.sendTo(entry.actorId, command);
-      if (command.type === 'pool.reload')
-        enqueue.assign({ roster: withEntry(context.roster, poolId, { declared: { spec: command.spec, specHash: command.specHash } }) });
-      if (command.type === 'pool.remove') enqueue.assign({ roster: withEntry(context.roster, poolId, { leaving: true, successor: null }) });
+      const entry = servingOf(context.roster, poolId);
+      if (entry !== null) perform(enqueue, commandMoves(noMoves(context), context, entry, command));
     }),
-    followFile: enqueueActions(({ context, enqueue }, { pools, at, mono }: Stamp & { pools: readonly { spec: PoolSpec; specHash: string }[] }) => {
-      const { added, changed, adjusted, removed } = diffRoster(context.roster, pools);
-      let roster: Roster = context.roster;
-      let { spawned } = context;
-      for (const poolId of removed) {
-        enqueue.sendTo(roster[poolId]?.actorId ?? '', { type: 'pool.remove', at, mono } satisfies PoolCommand);
-        roster = withEntry(roster, poolId, { leaving: true, successor: null });
-      }
-      for (const declared of changed) {
-        const command: PoolCommand = { type: 'pool.reload', ...declared, operationId: `file-${declared.specHash}`, at, mono };
-        enqueue.sendTo(roster[declared.spec.id]?.actorId ?? '', command);
-        roster = withEntry(roster, declared.spec.id, { declared });
-      }
-      for (const declared of adjusted) {
-        enqueue.sendTo(roster[declared.spec.id]?.actorId ?? '', { type: 'spec.adjusted', spec: declared.spec, at, mono } satisfies PoolEvent);
-        roster = withEntry(roster, declared.spec.id, { declared });
-      }
-      for (const declared of added) {
-        const poolId = declared.spec.id;
-        if (roster[poolId] !== undefined) {
-          roster = withEntry(roster, poolId, { successor: declared });
-          continue;
-        }
-        const birth = birthOf({ poolId, origin: 'file', ...declared, run: null, memory: null, handoff: null }, spawned + 1, context.inventory, 0);
-        if (birth === null) continue;
-        spawned += 1;
-        roster = { ...roster, [poolId]: birth.entry };
-        enqueue.spawnChild('pool', { id: birth.entry.actorId, input: birth.input });
-      }
-      enqueue.assign({ roster, spawned, fileMistakes: null });
+    followFile: enqueueActions(({ context, enqueue }, { pools, at, mono }: Stamp & { pools: readonly Declaration[] }) => {
+      perform(enqueue, fileMoves(noMoves(context), context, pools, { at, mono }));
+      enqueue.assign({ fileMistakes: null });
     }),
+    succeed: enqueueActions(({ context, enqueue }, { poolId, stamp }: { poolId: string; stamp: Stamp | null }) =>
+      perform(enqueue, succeed(noMoves(context), poolId, stamp)),
+    ),
+    giveUpRising: enqueueActions(({ context, enqueue }, { poolId, cause, stamp }: { poolId: string; cause: Cause | null; stamp: Stamp | null }) =>
+      perform(enqueue, giveUpRising(noMoves(context), context, poolId, cause, stamp)),
+    ),
     keepFileMistakes: assign((_, { mistakes }: { mistakes: readonly string[] }) => ({ fileMistakes: mistakes })),
     noteTroubles: assign(({ context }, { causes }: { causes: readonly Cause[] }) => ({ troubles: [...context.troubles, ...causes].slice(-16) })),
 
@@ -133,12 +127,12 @@ export const node = base.extend({
     keepReport: enqueueActions(({ context, enqueue }, { poolId, ...report }: Omit<Extract<PoolReport, { type: 'pool.changed' }>, 'type'>) => {
       const entry = context.roster[poolId];
       if (entry === undefined) return;
-      const { state, live, ready, draining, slotsFree, slotsTotal, hostSuspected } = report;
-      const kept = { state, live, ready, draining, slotsFree, slotsTotal, hostSuspected };
+      const { state, live, ready, draining, slotsFree, slotsTotal, hostSuspected, restarts, specHash } = report;
+      const kept = { state, live, ready, draining, slotsFree, slotsTotal, hostSuspected, restarts, specHash };
       enqueue.assign({ roster: withEntry(context.roster, poolId, { report: kept }) });
       // What it holds of its cards has changed.
       if (entry.report?.state !== state && (state === 'ready' || state === 'offline')) enqueue.sendTo('gpus', { type: 'gpus.look' });
-      if (changesReadiness(entry.report, kept)) deliver(enqueue, toRegistration(context, { type: 'readiness.changed' }));
+      if (isServing(entry) && changesReadiness(entry.report, kept)) deliver(enqueue, toRegistration(context, { type: 'readiness.changed' }));
     }),
     keepAdopted: assign(({ context }, { poolId }: { poolId: string }) => ({ roster: withEntry(context.roster, poolId, { adopting: false }) })),
     judgeAdmission: enqueueActions(({ context, enqueue }, request: Omit<Extract<PoolReport, { type: 'admission.requested' }>, 'type'>) => {
@@ -197,11 +191,11 @@ export const node = base.extend({
 
     // --- handoff files
     passHandoff: enqueueActions(({ context, enqueue }, { handoff, at, mono }: Stamp & { handoff: Handoff }) => {
-      const entry = context.roster[handoff.poolId];
-      if (entry === undefined) return;
+      const entry = addresseeOf(context.roster, handoff);
+      if (entry === null) return;
       enqueue.sendTo(entry.actorId, { type: 'handoff.appeared', handoff, at, mono } satisfies PoolEvent);
       if (entry.origin !== 'attached' || !handoff.ready) return;
-      enqueue.assign({ roster: withEntry(context.roster, handoff.poolId, { handoff }) });
+      enqueue.assign({ roster: withEntry(context.roster, entry.poolId, { handoff }) });
       enqueue.sendTo('roster', { type: 'pool.attached', handoff });
     }),
     /** A file with an incarnation is ours, of a pool that is gone: nobody else's engine hides behind it. */
@@ -211,10 +205,12 @@ export const node = base.extend({
       const settle = (outcome: HandoffOutcome): void => enqueue.sendTo(self, { type: 'handoff.settled', poolId, file, outcome } satisfies PoolReport);
       if (handoff.incarnation !== null) return settle('stale');
       if (!handoff.ready) return settle('not_ready');
+      // The last engine of a pool that is gone has not ended yet.
+      if (context.roster[poolId] !== undefined) return settle('ignored');
       const spec = attachedSpec(handoff);
       const origin: PoolOrigin = 'attached';
       const pool = { poolId: handoff.poolId, origin, spec, specHash: 'attached', run: null, memory: null, handoff };
-      const birth = birthOf(pool, context.spawned + 1, context.inventory, 0);
+      const birth = birthOf(pool, context.spawned + 1, context.inventory);
       if (birth === null) return;
       enqueue.assign({ roster: { ...context.roster, [handoff.poolId]: birth.entry }, spawned: context.spawned + 1 });
       enqueue.spawnChild('pool', { id: birth.entry.actorId, input: birth.input });

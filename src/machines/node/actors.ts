@@ -35,5 +35,7 @@ export const nodeActors = {
 
 export type RosterNote =
   | { readonly type: 'pool.attached'; readonly handoff: Handoff }
-  /** Its memory, its declaration over the API and its attachment are to go. */
-  | { readonly type: 'pool.forgotten'; readonly poolId: string };
+  /** Its declaration over the API and its attachment are to go. */
+  | { readonly type: 'pool.forgotten'; readonly poolId: string }
+  /** The memory of an engine is to go. */
+  | { readonly type: 'berth.forgotten'; readonly poolId: string };

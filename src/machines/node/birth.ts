@@ -1,19 +1,23 @@
 /** How a pool comes into the roster: its entry and its actor's input, from what is known of it. Pure. */
-import type { RosterEntry } from '../policies/roster.ts';
+import type { Declaration, RosterEntry } from '../policies/roster.ts';
 import { matchEntry } from '../policies/roster.ts';
 import type { PoolInput } from '../pool/context.ts';
-import type { BootPool, Cause, Inventory, PoolOrigin, PoolSpec } from '../vocabulary.ts';
+import type { BootPool, Cause, Inventory, PoolOrigin } from '../vocabulary.ts';
 
 export interface Birth {
   readonly entry: RosterEntry;
   readonly input: PoolInput;
 }
 
+/** Where it stands in the roster, beside what is known of the pool itself. */
+export type Standing = Partial<Pick<RosterEntry, 'crashes' | 'role' | 'order' | 'next' | 'pinned'>>;
+
 /**
  * An engine that runs goes on under the spec it was started with, also when that is no longer the declared one. Null: neither
  * a declaration nor an engine, so there is nothing to make a pool of.
  */
-export const birthOf = (pool: BootPool, number: number, inventory: Inventory | null, crashes: number): Birth | null => {
+export const birthOf = (pool: BootPool, number: number, inventory: Inventory | null, standing: Standing = {}): Birth | null => {
+  const { crashes = 0, role = 'serving', order = null, next = null, pinned = null } = standing;
   const { poolId, origin, memory, handoff } = pool;
   // The same engine under new times: those are taken up at once.
   const run = pool.run !== null && pool.spec !== null && pool.run.specHash === pool.specHash ? { ...pool.run, spec: pool.spec } : pool.run;
@@ -22,7 +26,7 @@ export const birthOf = (pool: BootPool, number: number, inventory: Inventory | n
   if (spec === null || specHash === null) return null;
   const declared = pool.spec === null || pool.specHash === null ? null : { spec: pool.spec, specHash: pool.specHash };
   const devices = spec.devices;
-  const fit = origin === 'attached' || inventory === null ? null : matchEntry({ devices, pinned: run?.gpus ?? null }, inventory);
+  const fit = origin === 'attached' || inventory === null ? null : matchEntry({ devices, pinned: run?.gpus ?? pinned }, inventory);
   const gpus = fit?.matched === true ? fit.gpus : null;
   return {
     entry: {
@@ -39,6 +43,9 @@ export const birthOf = (pool: BootPool, number: number, inventory: Inventory | n
       crashes,
       successor: null,
       leaving: declared === null,
+      role,
+      order,
+      next,
     },
     input: {
       poolId,
@@ -51,13 +58,14 @@ export const birthOf = (pool: BootPool, number: number, inventory: Inventory | n
       memory,
       handoff,
       orphaned: declared === null,
+      beside: order && { operationId: order.operationId },
     },
   };
 };
 
 /** A pool that has just been declared: nothing of it is on disk yet. */
-export const declaredPool = (declared: { readonly spec: PoolSpec; readonly specHash: string; readonly origin: PoolOrigin }): BootPool => ({
-  poolId: declared.spec.id,
+export const declaredPool = (declared: Declaration & { readonly origin: PoolOrigin }, berth: string): BootPool => ({
+  poolId: berth,
   origin: declared.origin,
   spec: declared.spec,
   specHash: declared.specHash,

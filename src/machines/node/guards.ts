@@ -1,5 +1,7 @@
 /** Claims about a node that transitions depend on. Pure predicates over context; none reads `samples`. */
-import { hasSettled } from '../policies/roster.ts';
+import type { ReloadOutcome } from '../events.ts';
+import { publicIdOf } from '../policies/berths.ts';
+import { hasSettled, servingOf } from '../policies/roster.ts';
 import { isGathering, isStorm, noteRestart } from '../policies/storm.ts';
 import type { NodeContext } from './context.ts';
 
@@ -13,7 +15,11 @@ export const guards = {
   isNotStopping: ({ context }: Args) => context.stopping === null,
   hasNoRegistration: ({ context }: Args) => !context.registrationRuns,
   hasSettled: ({ context }: Args) => hasSettled(context.roster),
-  isUnknownPool: ({ context }: Args, params: { poolId: string }) => context.roster[params.poolId] === undefined,
+  isUnknownPool: ({ context }: Args, params: { poolId: string }) => servingOf(context.roster, publicIdOf(params.poolId)) === null,
+  isServing: ({ context }: Args, params: { poolId: string }) => context.roster[params.poolId]?.role === 'serving',
+  isRising: ({ context }: Args, params: { poolId: string }) => context.roster[params.poolId]?.role === 'rising',
+  risesReady: ({ context }: Args, params: { poolId: string; outcome: ReloadOutcome }) =>
+    context.roster[params.poolId]?.role === 'rising' && params.outcome === 'reloaded',
   isPoolActor: ({ context }: Args, params: { actorId: string }) => Object.values(context.roster).some(({ actorId }) => actorId === params.actorId),
   becomesStorm: ({ context }: Args, params: { mono: number }) => isStorm(noteRestart(context.restartsMono, params.mono)),
   becomesGathering: ({ context }: Args, params: { mono: number }) => isGathering(noteRestart(context.restartsMono, params.mono)),

@@ -9,6 +9,7 @@
  * Pure. Pools and registration are actors of their own charts.
  */
 
+import { freeBerth } from '../policies/roster.ts';
 import { causeOfError } from '../pool/failure.ts';
 import { node } from './actions.ts';
 import { brokenChild, declaredPool } from './birth.ts';
@@ -135,7 +136,14 @@ export const nodeMachine = node.createMachine({
     'pool.declared': {
       guard: { type: 'isUnknownPool', params: ({ event }) => ({ poolId: event.spec.id }) },
       actions: [
-        { type: 'raisePools', params: ({ event }) => ({ pools: [declaredPool(event)], at: event.at, mono: event.mono }) },
+        {
+          type: 'raisePools',
+          params: ({ context, event }) => ({
+            pools: [declaredPool(event, freeBerth(context.roster, event.spec.id))],
+            at: event.at,
+            mono: event.mono,
+          }),
+        },
         { type: 'tellRegistration', params: { event: { type: 'roster.changed' } } },
       ],
     },
@@ -158,12 +166,27 @@ export const nodeMachine = node.createMachine({
     'quarantine.lifted': { actions: { type: 'liftQuarantine', params: ({ event }) => event } },
     'drain.announced': { actions: { type: 'announceDrain', params: ({ event }) => event } },
     'heartbeat.acknowledged': { actions: { type: 'passAcknowledgement', params: ({ event }) => event } },
-    'pool.ended': {
-      actions: [
-        { type: 'dismissPool', params: ({ event }) => event },
-        { type: 'tellRegistration', params: { event: { type: 'roster.changed' } } },
-      ],
-    },
+    'pool.ended': [
+      {
+        guard: { type: 'isServing', params: ({ event }) => event },
+        actions: [
+          { type: 'dismissPool', params: ({ event }) => event },
+          { type: 'tellRegistration', params: { event: { type: 'roster.changed' } } },
+        ],
+      },
+      { actions: { type: 'dismissPool', params: ({ event }) => event } },
+    ],
+    // Of an engine beside the one that serves; others tell of themselves.
+    'reload.settled': [
+      {
+        guard: { type: 'risesReady', params: ({ event }) => event },
+        actions: [
+          { type: 'succeed', params: ({ event }) => event },
+          { type: 'tellRegistration', params: { event: { type: 'readiness.changed' } } },
+        ],
+      },
+      { guard: { type: 'isRising', params: ({ event }) => event }, actions: { type: 'giveUpRising', params: ({ event }) => event } },
+    ],
     'xstate.error.actor.*': [
       {
         guard: { type: 'isPoolActor', params: ({ event }) => event },

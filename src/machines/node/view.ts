@@ -1,10 +1,12 @@
 /** A node's snapshot in the API's words: `NodeView` and the list of `GpuView`. Pure; the caller says what the chart does not know. */
+import { publicIdOf } from '../policies/berths.ts';
 import { cardMemory } from '../policies/card-memory.ts';
 import { rfc3339 } from '../policies/describe.ts';
 import { reservedOn } from '../policies/ledger.ts';
 import { quarantineOf } from '../policies/quarantine.ts';
+import { servingIds } from '../policies/roster.ts';
 import type { GpuView, HostFacts, NodeView, RegistrationView } from '../views.ts';
-import type { GpuFact, Inventory } from '../vocabulary.ts';
+import type { GpuFact, GpuProcess, Inventory } from '../vocabulary.ts';
 import type { NodeContext } from './context.ts';
 
 export interface NodeSnapshot {
@@ -36,7 +38,7 @@ export const nodeView = ({ value, context }: NodeSnapshot, around: NodeSurroundi
     gpu_error: context.gpuCause?.message ?? null,
     degraded: degradations(value, context),
     registration: around.registration ?? notBegun(context),
-    pools: Object.keys(context.roster).sort(),
+    pools: servingIds(context.roster),
     host: around.host,
   };
 };
@@ -68,20 +70,24 @@ const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale
   utilisation_percent: gpu.utilisationPercent,
   recovery_action: gpu.recoveryAction,
   quarantine: quarantineView(context, [gpu.uuid, ...(gpu.mig ?? []).map(({ uuid }) => uuid)]),
-  processes: gpu.processes,
-  pools: Object.values(context.roster)
-    .filter(({ pinned }) => pinned?.some(({ uuid }) => uuid === gpu.uuid || gpu.mig?.some((slice) => slice.uuid === uuid)))
-    .map(({ poolId }) => poolId)
-    .sort(),
+  processes: gpu.processes.map(ofPool),
+  pools: poolsOn([gpu.uuid, ...(gpu.mig ?? []).map(({ uuid }) => uuid)], context),
   source: inventory.source,
   simulated: inventory.source === 'simulated',
   stale,
   seen_at: rfc3339(inventory.at),
 });
 
+const poolsOn = (uuids: readonly string[], { roster }: NodeContext): readonly string[] => {
+  const here = Object.values(roster).filter(({ pinned }) => pinned?.some(({ uuid }) => uuids.includes(uuid)));
+  return [...new Set(here.map(({ poolId }) => publicIdOf(poolId)))].sort();
+};
+
+const ofPool = (process: GpuProcess): GpuProcess => (process.poolId == null ? process : { ...process, poolId: publicIdOf(process.poolId) });
+
 const quarantineView = ({ quarantines }: NodeContext, uuids: readonly string[]): GpuView['quarantine'] => {
   const found = uuids.map((uuid) => quarantineOf(quarantines, uuid)).find((one) => one !== null);
-  return found == null ? null : { pool_id: found.poolId, code: found.cause.code, message: found.cause.message };
+  return found == null ? null : { pool_id: publicIdOf(found.poolId), code: found.cause.code, message: found.cause.message };
 };
 
 /** Memory that a pool's GPU or MIG slice stands for. */
@@ -92,7 +98,9 @@ export const memoryOf = (context: NodeContext, uuid: string): { readonly totalBy
 
 const degradations = (value: NodeSnapshot['value'], context: NodeContext): string[] => [
   ...(topOf(value.gpus) === 'blind' ? ['gpus_blind'] : []),
-  ...Object.values(context.quarantines).map(({ poolId, gpus }) => `gpu_quarantined: ${gpus.map(({ index }) => index).join(',')} (left by ${poolId})`),
+  ...Object.values(context.quarantines).map(
+    ({ poolId, gpus }) => `gpu_quarantined: ${gpus.map(({ index }) => index).join(',')} (left by ${publicIdOf(poolId)})`,
+  ),
   ...(topOf(value.restarts) === 'calm' ? [] : [topOf(value.restarts) === 'storming' ? 'restart_storm' : 'restarts_gathering']),
   ...suspicion(context),
   ...(context.fileMistakes ?? []).map((mistake) => `pools_file_invalid: ${mistake}`),
@@ -100,8 +108,8 @@ const degradations = (value: NodeSnapshot['value'], context: NodeContext): strin
 ];
 
 const suspicion = ({ roster }: NodeContext): string[] => {
-  const pools = Object.values(roster).flatMap(({ poolId, report }) => (report?.hostSuspected === true ? [poolId] : []));
-  return pools.length === 0 ? [] : [`host_suspected: most engines fail the same probe at once (${pools.sort().join(', ')})`];
+  const pools = new Set(Object.values(roster).flatMap(({ poolId, report }) => (report?.hostSuspected === true ? [publicIdOf(poolId)] : [])));
+  return pools.size === 0 ? [] : [`host_suspected: most engines fail the same probe at once (${[...pools].sort().join(', ')})`];
 };
 
 const notBegun = ({ registration }: NodeContext): RegistrationView => ({

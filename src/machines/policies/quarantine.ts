@@ -4,6 +4,7 @@
  * Pure. The first kind is lifted by whoever asked for it; the second by the memory, at the next look at the card.
  */
 import type { Cause, GpuRef, Inventory } from '../vocabulary.ts';
+import { publicIdOf } from './berths.ts';
 import { heldMemory } from './held-memory.ts';
 
 export interface Quarantine {
@@ -40,8 +41,8 @@ export const refusalOn = (quarantines: Quarantines, gpus: readonly GpuRef[]): Ca
     const code = isHeldMemory(found) ? 'vram_not_released' : 'gpu_unhealthy';
     return {
       code,
-      message: `GPU ${index} (${uuid}) is in quarantine for what pool ${found.poolId} left there: ${found.cause.message}; it is used again by itself once that is gone`,
-      details: { gpu: uuid, left_by: found.poolId },
+      message: `GPU ${index} (${uuid}) is in quarantine for what pool ${publicIdOf(found.poolId)} left there: ${found.cause.message}; it is used again by itself once that is gone`,
+      details: { gpu: uuid, left_by: publicIdOf(found.poolId) },
     };
   }
   return null;

@@ -1,13 +1,17 @@
 /**
  * The roster: which pools a node has, as plain data; the pool actors themselves are children addressed by `actorId`.
  *
+ * Kept by berth: a pool has one entry that serves, and while its engine is being replaced beside it a hidden one.
+ *
  * Pure. Every function returns a new roster or what is to be said to whom; sending is the node's.
  */
-import type { PoolReport } from '../events.ts';
+import type { PoolReport, ReloadOrder } from '../events.ts';
 import type { GpuRef, Handoff, Inventory, PoolOrigin, PoolSpec } from '../vocabulary.ts';
+import { otherBerthOf, publicIdOf, secondBerthOf } from './berths.ts';
 import { type DeviceMatch, matchDevices } from './match-devices.ts';
 
 export interface RosterEntry {
+  /** Of its berth. */
   readonly poolId: string;
   /** `pool-0#7`: no two actors of one node ever have the same. */
   readonly actorId: string;
@@ -28,6 +32,12 @@ export interface RosterEntry {
   /** Its end has been ordered; once it has ended this declaration takes its place. */
   readonly successor: Declaration | null;
   readonly leaving: boolean;
+  /** `serving`: what the pool is to everybody. Hidden: `rising` takes its place once ready, `retiring` ends. */
+  readonly role: 'serving' | 'rising' | 'retiring';
+  /** Of a rising one: what it was raised for. */
+  readonly order: ReloadOrder | null;
+  /** Of a serving one: carried out once the other berth is free. */
+  readonly next: ReloadOrder | null;
 }
 
 export interface Declaration {
@@ -46,6 +56,36 @@ export const withoutEntry = (roster: Roster, poolId: string): Roster => {
   const { [poolId]: _gone, ...others } = roster;
   return others;
 };
+
+export const isServing = ({ role }: RosterEntry): boolean => role === 'serving';
+
+/** By the pool's public id. */
+export const servingOf = (roster: Roster, poolId: string): RosterEntry | null =>
+  [roster[poolId], roster[secondBerthOf(poolId)]].find((entry) => entry !== undefined && isServing(entry) && publicIdOf(entry.poolId) === poolId) ??
+  null;
+
+/** Public ids, sorted. */
+export const servingIds = (roster: Roster): readonly string[] =>
+  Object.values(roster)
+    .filter(isServing)
+    .map(({ poolId }) => publicIdOf(poolId))
+    .sort();
+
+/** What is in the other berth of the same pool. */
+export const besideOf = (roster: Roster, berth: string): RosterEntry | null => roster[otherBerthOf(berth)] ?? null;
+
+/** A file with an incarnation names the berth of one of our engines; any other is of the pool. */
+export const addresseeOf = (roster: Roster, { poolId, incarnation }: Pick<Handoff, 'poolId' | 'incarnation'>): RosterEntry | null =>
+  (incarnation === null ? undefined : roster[poolId]) ?? servingOf(roster, publicIdOf(poolId));
+
+/** Another engine comes up beside the one that serves, or is to as soon as it can. */
+export const isBeingReplaced = (roster: Roster, poolId: string): boolean => {
+  const entry = servingOf(roster, poolId);
+  return entry !== null && (entry.next !== null || besideOf(roster, entry.poolId)?.role === 'rising');
+};
+
+/** Where a pool that has nothing serving goes. */
+export const freeBerth = (roster: Roster, poolId: string): string => (roster[poolId] === undefined ? poolId : secondBerthOf(poolId));
 
 /** Pinned cards are looked for by UUID; devices that were never resolved, as they are declared. */
 export const matchEntry = (entry: Pick<RosterEntry, 'devices' | 'pinned'>, inventory: Inventory): DeviceMatch =>
@@ -77,9 +117,12 @@ export interface RosterDiff {
 
 export const diffRoster = (roster: Roster, declared: readonly Declaration[]): RosterDiff => {
   const ids = new Set(declared.map(({ spec }) => spec.id));
-  const own = (id: string): RosterEntry | null => (roster[id]?.origin === 'file' ? roster[id] : null);
+  const own = (id: string): RosterEntry | null => {
+    const entry = servingOf(roster, id);
+    return entry?.origin === 'file' ? entry : null;
+  };
   return {
-    added: declared.filter(({ spec }) => roster[spec.id] === undefined || own(spec.id)?.leaving === true),
+    added: declared.filter(({ spec }) => servingOf(roster, spec.id) === null || own(spec.id)?.leaving === true),
     changed: declared.filter(({ spec, specHash }) => {
       const entry = own(spec.id);
       return entry !== null && !entry.leaving && entry.declared?.specHash !== specHash;
@@ -90,7 +133,7 @@ export const diffRoster = (roster: Roster, declared: readonly Declaration[]): Ro
       return known != null && known.specHash === specHash && JSON.stringify(known.spec) !== JSON.stringify(spec);
     }),
     removed: Object.values(roster)
-      .filter(({ poolId, origin, leaving }) => origin === 'file' && !leaving && !ids.has(poolId))
-      .map(({ poolId }) => poolId),
+      .filter(({ poolId, origin, leaving, role }) => role === 'serving' && origin === 'file' && !leaving && !ids.has(publicIdOf(poolId)))
+      .map(({ poolId }) => publicIdOf(poolId)),
   };
 };

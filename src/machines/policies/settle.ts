@@ -13,6 +13,8 @@ export interface SettleInput {
   readonly wanted: Wanted;
   readonly removing: boolean;
   readonly shuttingDown: boolean;
+  /** Another engine of the pool serves on. */
+  readonly beside: boolean;
   /** A new spec waits for the old engine to be gone. */
   readonly hasNextSpec: boolean;
   /** A new spec is being tried and the old one is known. */
@@ -23,7 +25,7 @@ export interface SettleInput {
 }
 
 export const settle = (input: SettleInput): Settlement => {
-  if (input.removing) return 'ended';
+  if (input.removing || input.beside) return 'ended';
   if (input.shuttingDown || input.wanted === 'down') return 'stopped';
   if (input.origin === 'attached') return endOf(input.reason) === 'stopped' ? 'stopped' : 'backingOff';
   // Whatever comes next would stand on the same memory.

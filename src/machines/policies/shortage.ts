@@ -1,5 +1,6 @@
 /** Says why a pool does not fit: the numbers of each card, and what would free memory. Pure. */
 import type { Cause } from '../vocabulary.ts';
+import { publicIdOf } from './berths.ts';
 import type { CardMemory } from './card-memory.ts';
 
 export interface Shortage {
@@ -21,17 +22,17 @@ export const insufficientVram = (poolId: string, shortages: readonly Shortage[])
       total_bytes: card.totalBytes,
       driver_free_bytes: card.freeBytes,
       reserved_not_resident_bytes: comingBytes,
-      reserved: reserved.map((one) => ({ pool_id: one.poolId, bytes: one.bytes })),
+      reserved: reserved.map((one) => ({ pool_id: publicIdOf(one.poolId), bytes: one.bytes })),
     })),
   },
 });
 
 const numbers = (poolId: string, { card, needBytes, availableBytes, comingBytes }: Shortage): string =>
-  `${card.label}: ${poolId} needs ${size(needBytes)}, available ${size(Math.max(0, availableBytes))} (total ${size(card.totalBytes)}, free by the driver ${size(card.freeBytes)}, promised to other pools and not yet used ${size(comingBytes)})`;
+  `${card.label}: ${publicIdOf(poolId)} needs ${size(needBytes)}, available ${size(Math.max(0, availableBytes))} (total ${size(card.totalBytes)}, free by the driver ${size(card.freeBytes)}, promised to other pools and not yet used ${size(comingBytes)})`;
 
 const remedy = ({ card, needBytes, reserved }: Shortage): string => {
   if (card.totalBytes !== null && needBytes > card.totalBytes) return 'it can never fit this card: a smaller model or quantisation, or more devices';
-  const pools = reserved.map((one) => `draining ${one.poolId} frees ${size(one.bytes)}`);
+  const pools = reserved.map((one) => `draining ${publicIdOf(one.poolId)} frees ${size(one.bytes)}`);
   const strangers = card.processes
     .filter((process) => process.poolId === null)
     .map((process) => `ending pid ${process.pid}, not of any pool, frees ${size(process.usedBytes)}`);

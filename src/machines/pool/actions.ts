@@ -27,7 +27,7 @@ import type {
 } from '../vocabulary.ts';
 import type { ProbePace } from './actors.ts';
 import { attachedRun } from './attached.ts';
-import { backedOff, blamed, gpusBlamed, heldVram, stuck, unstuck } from './blame.ts';
+import { backedOff, blamed, gpusBlamed, heldVram, reloadFailed, stuck, unstuck } from './blame.ts';
 import { type Drain, noProbes, type PoolContext, unknownLoad } from './context.ts';
 import { stampOf } from './failure.ts';
 import { memoryOf, recalledDrain } from './memory.ts';
@@ -61,7 +61,7 @@ export const pool = base.extend({
     wantUp: assign(({ context }) => wantUp(context)),
     orderAgain: assign(({ context, event }) => orderAgain(context, event)),
     wantDown: assign(({ context, event }) => wantDown(context, event)),
-    markForRemoval: assign(({ context, event }) => wantRemoved(context, event)),
+    markForRemoval: assign(({ context, event }) => wantRemoved(context, event, event.type === 'pool.remove' ? event.cause : undefined)),
     markForShutDown: assign(({ context, event }) => shutDown(context, event)),
     takeUpSpec: enqueueActions(({ context, event, enqueue, self }) => {
       if (event.type !== 'pool.reload') return;
@@ -72,6 +72,7 @@ export const pool = base.extend({
           operationId: context.reload.operationId,
           outcome: 'given_up',
           cause: { code: 'superseded', message: 'another spec was ordered before this one was ready' },
+          stamp: stampOf(event),
         });
       enqueue.assign(takeUpSpec(context, event));
     }),
@@ -98,6 +99,9 @@ export const pool = base.extend({
     scheduleRetry: assign(({ context, event }) => backedOff(context, event)),
     noteStable: assign(({ context }) => ({ restart: noteStable(context.restart) })),
     closeBreaker: assign(({ context }) => ({ restart: closeBreaker(context.restart) })),
+    carryRestarts: assign(({ context: { restart } }, { restarts }: { restarts: number }) => ({
+      restart: { ...restart, count: restart.count + restarts },
+    })),
     noteMemoryFailure: assign((_, { cause }: { cause: Cause }) => ({ memoryFailed: cause })),
     clearMemoryFailure: assign({ memoryFailed: null }),
 
@@ -246,18 +250,22 @@ export const pool = base.extend({
       const mono = stampOf(event)?.mono;
       if (self._parent && mono !== undefined) enqueue.sendTo(self._parent, { type: 'pool.backedOff', poolId: context.poolId, mono });
     }),
-    settleReload: enqueueActions(({ context: { poolId, reload }, enqueue, self }) => {
+    settleReload: enqueueActions(({ context: { poolId, reload }, event, enqueue, self }) => {
       if (reload === null) return;
       enqueue.assign({ reload: null });
       const { operationId, gaveUp } = reload;
       const outcome = gaveUp === null ? 'reloaded' : 'rolled_back';
-      if (self._parent) enqueue.sendTo(self._parent, { type: 'reload.settled', poolId, operationId, outcome, cause: gaveUp });
+      if (self._parent) enqueue.sendTo(self._parent, { type: 'reload.settled', poolId, operationId, outcome, cause: gaveUp, stamp: stampOf(event) });
     }),
-    giveUpReload: enqueueActions(({ context: { poolId, reload, reason }, enqueue, self }) => {
+    /** Of a reload that this engine was not touched for. */
+    noteReload: assign(({ event }, { cause }: { cause: Cause }) => reloadFailed(event, cause)),
+    giveUpReload: enqueueActions(({ context: { poolId, reload, reason }, event, enqueue, self }) => {
       if (reload === null) return;
       enqueue.assign({ reload: null });
       const cause = reload.gaveUp ?? (reason && { code: reason.code, message: reason.message });
-      if (self._parent) enqueue.sendTo(self._parent, { type: 'reload.settled', poolId, operationId: reload.operationId, outcome: 'given_up', cause });
+      const { operationId } = reload;
+      if (self._parent)
+        enqueue.sendTo(self._parent, { type: 'reload.settled', poolId, operationId, outcome: 'given_up', cause, stamp: stampOf(event) });
     }),
     announceEnd: enqueueActions(({ context, enqueue, self }) => {
       if (self._parent) enqueue.sendTo(self._parent, { type: 'pool.ended', poolId: context.poolId });

@@ -13,6 +13,12 @@ export const blamed = (context: PoolContext, event: unknown, cause: Cause): Chan
   return { lastError, ...(!isOrdered(context) && context.nextSpec === null && reasoned(context, lastError)) };
 };
 
+/** An error only where it was not an order that came between. */
+export const reloadFailed = (event: unknown, cause: Cause): Changes => {
+  const { endsIn } = reasonRow(cause.code);
+  return endsIn === 'stopped' || endsIn === 'again' ? {} : { lastError: blameOf(event, cause) };
+};
+
 /** The reason, now or, while an engine will not die, once it is gone. */
 export const reasoned = ({ stuckOver }: PoolContext, reason: Blame): Changes => (stuckOver === null ? { reason } : { stuckOver: { reason } });
 

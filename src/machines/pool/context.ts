@@ -26,6 +26,7 @@ import type {
 import { attachedRun } from './attached.ts';
 
 export interface PoolInput {
+  /** Of its berth, see `policies/berths.ts`; the public id is that of the spec. */
   readonly poolId: string;
   readonly origin: PoolOrigin;
   readonly spec: PoolSpec;
@@ -41,6 +42,8 @@ export interface PoolInput {
   readonly handoff: Handoff | null;
   /** No valid file declares this pool any more: adopt and drain it. */
   readonly orphaned: boolean;
+  /** The pool's engine serves on in the other berth until this one is ready; null: there is none. */
+  readonly beside: { readonly operationId: string } | null;
 }
 
 export interface Declared {
@@ -78,6 +81,8 @@ export interface Reload {
   readonly previous: Declared | null;
   /** Why the new spec was given up, if it was; set while the old one is brought back. */
   readonly gaveUp: Cause | null;
+  /** The old engine runs in the pool's other berth: without a new one that is ready nothing is lost. */
+  readonly beside: boolean;
 }
 
 export interface PoolContext {
@@ -132,8 +137,8 @@ export const initialContext = (input: PoolInput): PoolContext => ({
   spec: input.spec,
   specHash: input.specHash,
   nextSpec: null,
-  reload: null,
-  wanted: input.orphaned ? 'down' : (input.memory?.wanted ?? (input.spec.preload ? 'up' : 'down')),
+  reload: input.beside && { operationId: input.beside.operationId, previous: null, gaveUp: null, beside: true },
+  wanted: input.orphaned ? 'down' : (input.memory?.wanted ?? (input.spec.preload || input.beside !== null ? 'up' : 'down')),
   removing: input.orphaned,
   shuttingDown: false,
   reason: null,

@@ -43,6 +43,8 @@ export const guards = {
   mustTurnBack: ({ context }: Args) => isOrderedAway(context) || context.gpuCause !== null,
   runsEngine: ({ context }: Args) => runsEngine(context),
   runsOtherSpec: ({ context }: Args, params: { specHash: string }) => runsEngine(context) && changesSpec(context, params.specHash),
+  /** Of the spec that it runs, or that waits. */
+  isOfOwnSpec: ({ context }: Args, params: { specHash: string }) => !changesSpec(context, params.specHash),
   changesSpec: ({ context }: Args, params: { specHash: string }) => changesSpec(context, params.specHash),
 
   advances: (_: Args, { event, ...to }: { event: { step: string; phase: string }; step: 'engine' | 'model'; phase: ProvisionPhase }) =>
@@ -104,6 +106,7 @@ export const guards = {
       origin: context.origin,
       wanted: context.wanted,
       removing: context.removing,
+      beside: context.reload?.beside ?? false,
       shuttingDown: context.shuttingDown,
       hasNextSpec: context.nextSpec !== null,
       mayRollBack: context.reload !== null && context.reload.previous !== null && context.reload.gaveUp === null,

@@ -1,7 +1,7 @@
 /** What an order makes of a pool's context. Pure; each function returns the parts that change. */
 import type { PoolCommand } from '../events.ts';
 import { freshRestart } from '../policies/restart.ts';
-import type { DrainWhy } from '../vocabulary.ts';
+import type { Cause, DrainWhy } from '../vocabulary.ts';
 import { reasoned } from './blame.ts';
 import type { PoolContext } from './context.ts';
 import { stampOf } from './failure.ts';
@@ -22,10 +22,10 @@ export const wantDown = (context: PoolContext, event: unknown): Changes => ({
   ...reasoned(context, { code: 'operator', message: 'stopped by an operator', at: atOf(event) }),
 });
 
-export const wantRemoved = (context: PoolContext, event: unknown): Changes => ({
+export const wantRemoved = (context: PoolContext, event: unknown, cause: Cause = removed): Changes => ({
   removing: true,
   wanted: 'down',
-  ...reasoned(context, { code: 'removed', message: 'the pool is being removed', at: atOf(event) }),
+  ...reasoned(context, { ...cause, at: atOf(event) }),
 });
 
 /** What is wanted stays as it is, for the next start of the daemon. */
@@ -57,7 +57,7 @@ export const takeUpSpec = (context: PoolContext, { spec, specHash, operationId, 
   return {
     ...wantUp(context),
     nextSpec: { spec, specHash },
-    reload: { operationId, previous: context.reload?.previous ?? running, gaveUp: null },
+    reload: { operationId, previous: context.reload?.previous ?? running, gaveUp: null, beside: false },
     ...(!context.removing && !context.shuttingDown && reasoned(context, { code: 'superseded', message: 'a new spec replaces this one', at })),
   };
 };
@@ -80,5 +80,7 @@ export const cancelReload = ({ reload }: PoolContext): Changes => ({
   nextSpec: null,
   reload: reload && { ...reload, gaveUp: { code: 'operator', message: 'resumed before the old engine was ended' } },
 });
+
+const removed: Cause = { code: 'removed', message: 'the pool is being removed' };
 
 const atOf = (event: unknown): number | null => stampOf(event)?.at ?? null;

@@ -15,6 +15,8 @@ export const changed = (context: PoolContext, state: PoolState): PoolReport => {
     slotsFree: free,
     slotsTotal: total,
     hostSuspected: showsSuspicion(context, state),
+    restarts: context.restart.count,
+    specHash: context.specHash,
   };
 };
 

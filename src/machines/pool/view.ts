@@ -2,6 +2,7 @@
  * A pool's snapshot in the API's words: `PoolStatus`. Pure; the caller says what only the node knows (its id, since when the
  * state holds, what the cards say).
  */
+import { publicIdOf } from '../policies/berths.ts';
 import { pathOf, rfc3339, rfc3339OrNull } from '../policies/describe.ts';
 import { reasonRow } from '../reasons.ts';
 import type { PoolStatus } from '../views.ts';
@@ -36,7 +37,7 @@ export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): Pool
   const slots = slotsOf(context);
   const live = isLive(context, path);
   return {
-    pool_id: context.poolId,
+    pool_id: publicIdOf(context.poolId),
     node_id: around.nodeId,
     origin: context.origin,
     state,

@@ -48,10 +48,13 @@ Then('the reload of pool {string} ends as {word}', async (world: World, name: st
 
 Then('within the events of pool {string} come, in order', async (world: World, name: string, table: Table) => {
   const wanted = table.raw().map(([state]) => state);
-  const events = [...(await (await world.daemon()).events(world.id(name)))].reverse().map(({ to }) => to);
-  let at = 0;
-  for (const state of events) if (state.startsWith(wanted[at] ?? '')) at = Math.min(at + 1, wanted.length);
-  expect(wanted.slice(at), `after ${events.join(' ')}`).toEqual([]);
+  const daemon = await world.daemon();
+  await until(`the events ${wanted.join(', ')}`, async () => {
+    const events = [...(await daemon.events(world.id(name)))].reverse();
+    let at = 0;
+    for (const { to } of events) if (to.startsWith(wanted[at] ?? '')) at = Math.min(at + 1, wanted.length);
+    return at === wanted.length;
+  });
 });
 
 const wordOf = (what: string): string => (what === 'start' ? 'preload' : what);

@@ -1,6 +1,7 @@
 /** Pools: declared, waited for, looked at. */
 import { defineParameterType, Given, Then, When } from 'quickpickle';
 import { expect } from 'vitest';
+import { freePorts } from '../../kit/free-ports.ts';
 import { until } from '../../kit/until.ts';
 import { manners } from './manners.ts';
 import { type Table, valuesOf } from './table.ts';
@@ -26,6 +27,15 @@ Given('the pool {string} is ready, whose engine {manner}', async (world: World, 
   await world.declare(name, manners[manner]);
   await (await world.daemon()).ready(world.id(name));
 });
+
+/** So that its next engine has to wait for the one before. */
+const onePort = async (world: World, name: string, manner: string | null = null): Promise<void> => {
+  const { first } = await freePorts(1);
+  await world.declare(name, { ...(manner === null ? {} : manners[manner]), ports: [first] });
+  await (await world.daemon()).ready(world.id(name));
+};
+Given('the pool {string} is ready on its one port', (world: World, name: string) => onePort(world, name));
+Given('the pool {string} is ready on its one port, whose engine {manner}', onePort);
 
 Then('the pool {string} becomes {state}', async (world: World, name: string, state: string) => {
   const daemon = await world.daemon();

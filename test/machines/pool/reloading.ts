@@ -211,3 +211,72 @@ it('a reload of other devices is admitted to those', async () => {
   pool.send({ type: 'admission.granted', gpus: [{ index: 1, uuid: 'GPU-2' }], reservedBytes: null });
   expect(pool.view().gpus).toEqual([{ index: 1, uuid: 'GPU-2' }]);
 });
+
+describe('an engine that rises beside the one that serves', () => {
+  const rise = (): PoolDriver => drive({ poolId: 'pool-0--b', specHash: 'h2', beside: { operationId: 'to-h2' } });
+  const record = { poolId: 'pool-0--b', incarnation: 'inc-2', specHash: 'h2' };
+
+  it('is the pool once it is ready, and restarts as any other from then on', async () => {
+    const pool = rise();
+    await toReady(pool, record);
+    expect(pool.view()).toMatchObject({ pool_id: 'pool-0', state: 'ready' });
+    expect(outcomes(pool)).toEqual(['to-h2 reloaded']);
+    expect(pool.reports.at(-1)).toMatchObject({ type: 'reload.settled', poolId: 'pool-0--b', stamp: { mono: expect.any(Number) } });
+    pool.send({ type: 'pool.succeeded', restarts: 3 });
+    expect(pool.memory()).toMatchObject({ restart: { count: 3 } });
+    pool.send({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('engine_exited'), tail: [] });
+    await end(pool);
+    expect(pool.where()).toBe('offline.backingOff');
+    expect(pool.view().restarts).toBe(4);
+  });
+
+  it.each([
+    ['cannot be provisioned', async (pool: PoolDriver) => pool.open('provisionModel').fail(because('download_unreachable')), 'download_unreachable'],
+    [
+      'does not fit',
+      async (pool: PoolDriver) => {
+        await toAsking(pool);
+        pool.send({ type: 'admission.refused', cause: because('insufficient_vram') });
+      },
+      'insufficient_vram',
+    ],
+    [
+      'crashes',
+      async (pool: PoolDriver) => {
+        await toLoading(pool, record);
+        pool.send({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('model_incompatible'), tail: [] });
+        await end(pool);
+      },
+      'model_incompatible',
+    ],
+    [
+      'is not wanted any more',
+      async (pool: PoolDriver) => {
+        await toLoading(pool, record);
+        pool.send({ type: 'pool.remove', cause: because('superseded') });
+        await end(pool);
+      },
+      'superseded',
+    ],
+    ['goes with the node', async (pool: PoolDriver) => pool.send({ type: 'pool.shutDown' }), 'operator'],
+  ] as const)('and %s tries nothing again: it says why and ends', async (_, fail, code) => {
+    const pool = rise();
+    await fail(pool);
+    expect(pool.where()).toBe('ended');
+    expect(outcomes(pool)).toEqual([`to-h2 given_up ${code}`]);
+    expect(pool.reports.at(-1)).toEqual({ type: 'pool.ended', poolId: 'pool-0--b' });
+  });
+});
+
+describe('a reload that came to nothing beside the engine that serves', () => {
+  it('is an event and the last error of the pool, and changes nothing of the engine', async () => {
+    const pool = drive();
+    await toReady(pool);
+    pool.send({ type: 'reload.concluded', operationId: 'to-h2', outcome: 'rolled_back', cause: because('model_missing') });
+    expect(pool.view()).toMatchObject({ state: 'ready', reason: null, last_error: { code: 'model_missing' } });
+    expect(pool.outcomes.splice(0)).toEqual(['rolled_back']);
+    pool.send({ type: 'reload.concluded', operationId: 'to-h3', outcome: 'given_up', cause: because('operator') });
+    expect(pool.view().last_error?.code).toBe('model_missing');
+    expect(pool.outcomes.splice(0)).toEqual(['given_up']);
+  });
+});

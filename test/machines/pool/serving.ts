@@ -97,13 +97,16 @@ describe('probes of a ready pool', () => {
     const pool = await ready();
     const [before] = [pool.watching('probeHealth')];
     const adjusted = { ...spec, health: { ...spec.health, interval_ms: 500, failures: 1 }, timeouts: { ...spec.timeouts, drain_ms: 7_000 } };
-    pool.send({ type: 'spec.adjusted', spec: adjusted });
+    pool.send({ type: 'spec.adjusted', spec: { ...adjusted, slots: 9 }, specHash: 'of another' });
+    expect(pool.watching('probeHealth')).toBe(before);
+    expect(pool.context().spec).toEqual(spec);
+    pool.send({ type: 'spec.adjusted', spec: adjusted, specHash: 'h1' });
     expect(pool.where()).toBe('ready.healthy');
     expect(pool.watching('probeHealth')).not.toBe(before);
     expect(pool.context().run).toMatchObject({ pid: 4_242, spec: adjusted });
     pool.send(failed);
     expect(pool.where()).toBe('draining.emptying.recovering');
-    pool.send({ type: 'spec.adjusted', spec });
+    pool.send({ type: 'spec.adjusted', spec, specHash: 'h1' });
     expect(pool.context().spec).toEqual(spec);
   });
 

@@ -1,5 +1,6 @@
 /** Where the stories of the pool meet: one coverage for all of them, and what must hold at the end of each. */
 import { expect } from 'vitest';
+import { isSecondBerth } from '../../../src/machines/policies/berths.ts';
 import type { PoolInput } from '../../../src/machines/pool/context.ts';
 import { poolMachine } from '../../../src/machines/pool/machine.ts';
 import { drivePool, type PoolDriver } from '../../kit/pool-driver.ts';
@@ -27,9 +28,12 @@ export const closeStories = (): void => {
   }
 };
 
-/** One that another reload takes the place of is told to the node only. */
+/** One that another reload takes the place of is told to the node only, and so is one that came to nothing beside the old engine. */
 const reported = (pool: PoolDriver): readonly string[] =>
-  pool.reports.flatMap((report) => (report.type === 'reload.settled' && report.cause?.code !== 'superseded' ? [report.outcome] : []));
+  pool.reports.flatMap((report) => {
+    if (report.type !== 'reload.settled' || report.cause?.code === 'superseded') return [];
+    return isSecondBerth(report.poolId) && report.outcome === 'given_up' ? [] : [report.outcome];
+  });
 
 export const outcomes = (pool: PoolDriver): readonly string[] =>
   pool.reports.flatMap((report) =>

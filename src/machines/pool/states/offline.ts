@@ -16,7 +16,7 @@ export const offline = pool.createStateConfig({
         { guard: { type: 'settlesAs', params: { as: 'stopped' } }, target: 'stopped', actions: 'switchSpec' },
         { guard: { type: 'settlesAs', params: { as: 'blocked' } }, target: 'blocked', actions: ['switchSpec', 'blameGpus'] },
         { guard: { type: 'settlesAs', params: { as: 'failed' } }, target: 'failed' },
-        { target: 'backingOff', actions: ['scheduleRetry', 'reportBackoff'] },
+        { target: 'backingOff', actions: ['scheduleRetry', { type: 'announce', params: { state: 'offline' } }, 'reportBackoff'] },
       ],
     },
     stopped: { entry: [{ type: 'remember', params: { phase: null } }, 'giveUpReload'] },

@@ -76,6 +76,7 @@ export const ready = pool.createStateConfig({
     },
     // Those who watch begin anew, by the new times.
     'spec.adjusted': {
+      guard: { type: 'isOfOwnSpec', params: ({ event }) => event },
       actions: [{ type: 'adjustSpec', params: ({ event }) => event }, 'stopWatching', { type: 'startWatching', params: { pace: 'steady' } }],
     },
     'engine.exited': {

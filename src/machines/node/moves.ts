@@ -1,0 +1,39 @@
+/**
+ * What is to be done about pools, gathered before anything is done: the roster as it will be, who is born, who is told what.
+ * Pure; `actions.ts` makes the moves.
+ */
+import type { PoolEvent } from '../events.ts';
+import { type Roster, type RosterEntry, withEntry } from '../policies/roster.ts';
+import type { Birth } from './birth.ts';
+import type { NodeContext } from './context.ts';
+
+export interface Moves {
+  readonly roster: Roster;
+  readonly spawned: number;
+  readonly births: readonly Birth[];
+  readonly letters: readonly (readonly [actorId: string, event: PoolEvent])[];
+}
+
+export const noMoves = ({ roster, spawned }: Pick<NodeContext, 'roster' | 'spawned'>): Moves => ({
+  roster,
+  spawned,
+  births: [],
+  letters: [],
+});
+
+export const write = (moves: Moves, { actorId }: RosterEntry, event: PoolEvent): Moves => ({
+  ...moves,
+  letters: [...moves.letters, [actorId, event]],
+});
+
+export const change = (moves: Moves, berth: string, changes: Partial<RosterEntry>): Moves => ({
+  ...moves,
+  roster: withEntry(moves.roster, berth, changes),
+});
+
+export const bear = (moves: Moves, birth: Birth): Moves => ({
+  ...moves,
+  roster: { ...moves.roster, [birth.entry.poolId]: birth.entry },
+  spawned: moves.spawned + 1,
+  births: [...moves.births, birth],
+});

@@ -1,0 +1,76 @@
+/** What orders and a changed pools file come to, pool by pool. Pure. */
+import type { PoolCommand, PoolEvent } from '../events.ts';
+import { publicIdOf } from '../policies/berths.ts';
+import { besideOf, type Declaration, diffRoster, freeBerth, type Roster, type RosterEntry, servingOf } from '../policies/roster.ts';
+import type { Cause, Stamp } from '../vocabulary.ts';
+import { birthOf, declaredPool, type Standing } from './birth.ts';
+import { bear, change, type Moves, write } from './moves.ts';
+import { dismissRising, type Node, orderReload } from './succession.ts';
+
+/** `entry` serves. */
+export const commandMoves = (moves: Moves, node: Node, entry: RosterEntry, command: PoolCommand): Moves => {
+  switch (command.type) {
+    case 'pool.reload':
+      return orderReload(moves, node, entry, command);
+    case 'pool.drain':
+      return write(dismissRising(moves, entry, drained, command), entry, command);
+    case 'pool.remove':
+      return removal(moves, entry, command);
+    default:
+      return write(moves, entry, command);
+  }
+};
+
+export const fileMoves = (before: Moves, node: Node, pools: readonly Declaration[], stamp: Stamp): Moves => {
+  const { added, changed, adjusted, removed } = diffRoster(before.roster, pools);
+  const steps: readonly ((moves: Moves) => Moves)[] = [
+    ...removed.map((id) => withServing(id, (moves, entry) => removal(moves, entry, stamp))),
+    ...changed.map((declared) =>
+      withServing(declared.spec.id, (moves, entry) =>
+        orderReload(moves, node, entry, { type: 'pool.reload', ...declared, operationId: `file-${declared.specHash}`, ...stamp }),
+      ),
+    ),
+    ...adjusted.map((declared) => withServing(declared.spec.id, (moves, entry) => adjust(moves, entry, declared, stamp))),
+    ...added.map((declared) => (moves: Moves) => add(moves, node, declared)),
+  ];
+  return steps.reduce((moves, step) => step(moves), before);
+};
+
+/** Where a pool stands that is found on disk, or found again. */
+export const standingOf = (roster: Roster, berth: string): Standing => {
+  const before = roster[berth];
+  if (before !== undefined) return { crashes: before.crashes, role: before.role, next: before.next };
+  return { role: servingOf(roster, publicIdOf(berth)) === null ? 'serving' : 'retiring' };
+};
+
+const withServing =
+  (id: string, step: (moves: Moves, entry: RosterEntry) => Moves) =>
+  (moves: Moves): Moves => {
+    const entry = servingOf(moves.roster, id);
+    return entry === null ? moves : step(moves, entry);
+  };
+
+const removal = (moves: Moves, entry: RosterEntry, { at, mono }: Stamp): Moves => {
+  const alone = dismissRising(moves, entry, removed, { at, mono });
+  return write(change(alone, entry.poolId, { leaving: true, successor: null }), entry, { type: 'pool.remove', at, mono });
+};
+
+/** Whoever of its engines has that spec takes it up, and so does an order that waits. */
+const adjust = (moves: Moves, entry: RosterEntry, declared: Declaration, { at, mono }: Stamp): Moves => {
+  const event: PoolEvent = { type: 'spec.adjusted', ...declared, at, mono };
+  const beside = besideOf(moves.roster, entry.poolId);
+  const engines = beside?.role === 'rising' ? [entry, beside] : [entry];
+  const next = entry.next?.specHash === declared.specHash ? { ...entry.next, spec: declared.spec } : entry.next;
+  return engines.reduce((so, one) => write(so, one, event), change(moves, entry.poolId, { declared, next }));
+};
+
+const add = (moves: Moves, { inventory }: Node, declared: Declaration): Moves => {
+  const { id } = declared.spec;
+  const leaving = servingOf(moves.roster, id);
+  if (leaving !== null) return change(moves, leaving.poolId, { successor: declared });
+  const birth = birthOf(declaredPool({ ...declared, origin: 'file' }, freeBerth(moves.roster, id)), moves.spawned + 1, inventory);
+  return birth === null ? moves : bear(moves, birth);
+};
+
+const drained: Cause = { code: 'operator', message: 'the pool was drained before the new engine was ready' };
+const removed: Cause = { code: 'removed', message: 'the pool is being removed' };

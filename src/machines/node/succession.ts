@@ -1,0 +1,102 @@
+/**
+ * How a pool goes over to another spec: beside the old engine where the pool is ready and the other berth free, else in its
+ * place. The old engine is not touched before the new one is ready.
+ *
+ * Pure.
+ */
+import type { PoolCommand, PoolEvent, ReloadOrder } from '../events.ts';
+import { otherBerthOf, publicIdOf } from '../policies/berths.ts';
+import { lacksRoom } from '../policies/lacks-room.ts';
+import { besideOf, type RosterEntry, servingOf, withoutEntry } from '../policies/roster.ts';
+import type { Cause, Stamp } from '../vocabulary.ts';
+import { birthOf } from './birth.ts';
+import type { NodeContext } from './context.ts';
+import { bear, change, type Moves, write } from './moves.ts';
+
+export type Node = Pick<NodeContext, 'inventory' | 'stopping'>;
+
+/** `entry` serves. Whatever becomes of the order, its spec is the declared one from now on. */
+export const orderReload = (before: Moves, node: Node, entry: RosterEntry, order: ReloadOrder): Moves => {
+  const moves = change(before, entry.poolId, { declared: { spec: order.spec, specHash: order.specHash } });
+  const hidden = besideOf(moves.roster, entry.poolId);
+  const isRunning = entry.report?.specHash === order.specHash;
+  if (hidden?.role === 'rising' && hidden.order?.specHash === order.specHash) return moves;
+  const alone = dismissRising(moves, entry, superseded(order), order);
+  // At a start, an engine that was being replaced is not touched before the leftover of that has ended.
+  const waits = hidden !== null && entry.adopting;
+  if (isRunning || !(waits || mayRiseBeside(entry, node))) return write(alone, entry, order);
+  return hidden === null ? raise(alone, node, entry, order) : change(alone, entry.poolId, { next: order });
+};
+
+/** For an order that leaves no room for a new engine: what rises ends, what waits is dropped. */
+export const dismissRising = (moves: Moves, entry: RosterEntry, cause: Cause, stamp: Stamp): Moves => {
+  const { at, mono } = stamp;
+  const hidden = besideOf(moves.roster, entry.poolId);
+  const waiting = entry.next === null ? moves : conclude(change(moves, entry.poolId, { next: null }), entry, entry.next, 'given_up', cause, stamp);
+  if (hidden?.role !== 'rising' || hidden.order === null) return waiting;
+  return retire(conclude(waiting, entry, hidden.order, 'given_up', cause, stamp), hidden, { type: 'pool.remove', cause, at, mono });
+};
+
+/** The new engine is ready: it is the pool from now on, the old one drains. */
+export const succeed = (moves: Moves, berth: string, stamp: Stamp | null): Moves => {
+  const [next, old] = [moves.roster[berth], besideOf(moves.roster, berth)];
+  if (next === undefined || next.order === null || old === null) return moves;
+  const { at, mono } = stamp ?? next.order;
+  const { declared } = old;
+  const risen = change(moves, berth, { role: 'serving', order: null, declared: declared ?? next.declared });
+  const told = write(risen, next, { type: 'pool.succeeded', restarts: old.report?.restarts ?? 0 });
+  return retire(told, old, { type: 'pool.remove', cause: succeeded, at, mono });
+};
+
+/** The new engine has come to nothing: for want of room the old one makes way after all, else it simply serves on. */
+export const giveUpRising = (moves: Moves, node: Node, berth: string, cause: Cause | null, stamp: Stamp | null): Moves => {
+  const [risen, entry] = [moves.roster[berth], besideOf(moves.roster, berth)];
+  if (risen === undefined || risen.order === null || entry === null) return moves;
+  const hidden = change(moves, berth, hiddenFromNowOn);
+  if (lacksRoom(cause?.code ?? null) && node.stopping === null && !entry.leaving) return write(hidden, entry, risen.order);
+  const outcome = entry.report?.ready === true ? 'rolled_back' : 'given_up';
+  return conclude(hidden, entry, risen.order, outcome, cause ?? unknown, stamp ?? risen.order);
+};
+
+/** What was in the berth is gone; what waits for it is carried out. */
+export const vacate = (before: Moves, node: Node, berth: string): Moves => {
+  const moves = { ...before, roster: withoutEntry(before.roster, berth) };
+  const entry = servingOf(moves.roster, publicIdOf(berth));
+  if (entry === null || entry.next === null) return moves;
+  return orderReload(change(moves, entry.poolId, { next: null }), node, { ...entry, next: null }, entry.next);
+};
+
+const mayRiseBeside = ({ report, origin, leaving }: RosterEntry, { stopping }: Node): boolean =>
+  report?.state === 'ready' && origin !== 'attached' && !leaving && stopping === null;
+
+const raise = (moves: Moves, { inventory }: Node, entry: RosterEntry, order: ReloadOrder): Moves => {
+  const { spec, specHash } = order;
+  const poolId = otherBerthOf(entry.poolId);
+  const pinned = JSON.stringify(spec.devices) === JSON.stringify(entry.devices) ? entry.pinned : null;
+  const pool = { poolId, origin: entry.origin, spec, specHash, run: null, memory: null, handoff: null };
+  const birth = birthOf(pool, moves.spawned + 1, inventory, { role: 'rising', order, pinned });
+  return birth === null ? moves : bear(moves, birth);
+};
+
+const hiddenFromNowOn = { role: 'retiring', order: null, next: null, declared: null, successor: null, leaving: true } as const;
+
+const retire = (moves: Moves, entry: RosterEntry, order: PoolCommand): Moves => write(change(moves, entry.poolId, hiddenFromNowOn), entry, order);
+
+/** Told to the engine that serves, so that it is an event of the pool. */
+const conclude = (
+  moves: Moves,
+  entry: RosterEntry,
+  { operationId }: ReloadOrder,
+  outcome: Conclusion['outcome'],
+  cause: Cause,
+  { at, mono }: Stamp,
+): Moves => write(moves, entry, { type: 'reload.concluded', operationId, outcome, cause, at, mono });
+
+type Conclusion = Extract<PoolEvent, { readonly type: 'reload.concluded' }>;
+
+const succeeded: Cause = { code: 'superseded', message: 'the engine of the new spec serves in its place' };
+const superseded = ({ operationId }: ReloadOrder): Cause => ({
+  code: 'superseded',
+  message: `another spec was ordered (${operationId}) before the new engine was ready`,
+});
+const unknown: Cause = { code: 'engine_exited', message: 'the new engine ended before it was ready' };

@@ -1,0 +1,20 @@
+/**
+ * A pool has two berths, so that the engine of a new spec can come up while the old one serves. Files, ports, units and the
+ * ledger are kept by berth; people, the API and the control plane know the pool only.
+ *
+ * Pure. The first berth is the pool's own id.
+ */
+
+const mark = '--b';
+
+/** Of a pool's id: the mark of the second berth must still fit into 63 characters. */
+export const longestPoolId = 63 - mark.length;
+
+/** No pool may be called so: it is some pool's second berth. */
+export const isSecondBerth = (id: string): boolean => id.endsWith(mark) && id.length > mark.length;
+
+export const publicIdOf = (berth: string): string => (isSecondBerth(berth) ? berth.slice(0, -mark.length) : berth);
+
+export const secondBerthOf = (poolId: string): string => `${poolId}${mark}`;
+
+export const otherBerthOf = (berth: string): string => (isSecondBerth(berth) ? publicIdOf(berth) : secondBerthOf(berth));
