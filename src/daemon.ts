@@ -17,6 +17,7 @@ import { changeSpec, parsePoolSpec } from './config/pool-spec.ts';
 import { loadPools } from './config/pools-file.ts';
 import { hashSpec } from './config/spec-hash.ts';
 import { followConfig } from './control/follow-config.ts';
+import { createKeptRestarts } from './control/kept-restarts.ts';
 import { createLiveViews, type LiveViews } from './control/live-views.ts';
 import { createNodePort } from './control/node-port.ts';
 import { createSince } from './control/since.ts';
@@ -42,6 +43,7 @@ import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { watchLoopLag } from './os/loop-lag.ts';
 import { openStateStore } from './state/files.ts';
+import type { StateStore } from './state/store.ts';
 
 export interface DaemonInput {
   readonly config: Config;
@@ -81,7 +83,9 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const { stateDir, runtimeDir } = environment;
   const log = forPart(logger, 'daemon');
   const bootId = readBootId();
-  const store = await openStateStore(stateDir);
+  const files = await openStateStore(stateDir);
+  const keptRestarts = createKeptRestarts(files.memories);
+  const store: StateStore = { ...files, memories: keptRestarts.memories };
   await mkdir(runtimeDir, { recursive: true, mode: 0o770 });
   await sweepLeftovers(runtimeDir);
 
@@ -189,6 +193,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     node,
     since,
     around: { machineId: environment.machineId, version, simulated: source.name === 'simulated', host: () => facts },
+    keptRestarts,
     staleMs: 3 * environment.gpuDiscoveryIntervalMs,
   });
   let facts = host;

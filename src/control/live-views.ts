@@ -14,6 +14,7 @@ import type { RegistrationMachine } from '../machines/registration/machine.ts';
 import { registrationView } from '../machines/registration/view.ts';
 import type { GpuView, HostFacts, NodeView, PoolStatus } from '../machines/views.ts';
 import type { GpuRef, Inventory, RunRecord } from '../machines/vocabulary.ts';
+import type { KeptRestarts } from './kept-restarts.ts';
 import type { Since } from './since.ts';
 
 export type NodeRef = ActorRefFrom<NodeMachine>;
@@ -24,6 +25,8 @@ export interface LiveViewsOptions {
   readonly node: NodeRef;
   readonly since: Since;
   readonly around: Omit<NodeSurroundings, 'registration' | 'host'> & { readonly host: () => HostFacts };
+  /** Restarts of a pool that are on disk: no more are shown. */
+  readonly keptRestarts: Pick<KeptRestarts, 'of' | 'version'>;
   /** GPU facts older than this are marked stale. */
   readonly staleMs: number;
   readonly now?: () => number;
@@ -47,6 +50,7 @@ export interface LiveViews {
 
 /** What there was when a list was made; while it is all the same, so is the list. */
 interface Listed {
+  readonly kept: number;
   readonly node: SnapshotFrom<NodeMachine>;
   readonly pools: readonly { readonly ref: PoolRef; readonly snapshot: SnapshotFrom<PoolMachine> }[];
   readonly views: readonly PoolStatus[];
@@ -62,10 +66,11 @@ interface NodeMade {
 interface Made {
   readonly snapshot: SnapshotFrom<PoolMachine>;
   readonly inventory: Inventory | null;
+  readonly kept: number;
   readonly view: PoolStatus;
 }
 
-export const createLiveViews = ({ node, since, around, staleMs, now = Date.now }: LiveViewsOptions): LiveViews => {
+export const createLiveViews = ({ node, since, around, keptRestarts, staleMs, now = Date.now }: LiveViewsOptions): LiveViews => {
   const made = new Map<string, Made>();
   let listed: Listed | null = null;
   let nodeMade: NodeMade | null = null;
@@ -89,20 +94,23 @@ export const createLiveViews = ({ node, since, around, staleMs, now = Date.now }
     const { context } = node.getSnapshot();
     const snapshot = ref.getSnapshot();
     const inventory = latest(context);
+    const kept = keptRestarts.of(id);
     const before = made.get(id);
-    if (before !== undefined && before.snapshot === snapshot && before.inventory === inventory) return before.view;
-    const view = poolView(snapshot, { nodeId: context.nodeId, since: since.of(ref.id) ?? startedAt, gpu: (uuid) => memoryOf(context, uuid) });
-    made.set(id, { snapshot, inventory, view });
+    if (before !== undefined && before.snapshot === snapshot && before.inventory === inventory && before.kept === kept) return before.view;
+    const told = poolView(snapshot, { nodeId: context.nodeId, since: since.of(ref.id) ?? startedAt, gpu: (uuid) => memoryOf(context, uuid) });
+    const view = { ...told, restarts: Math.min(told.restarts, kept) };
+    made.set(id, { snapshot, inventory, kept, view });
     return view;
   };
 
   const list = (): readonly PoolStatus[] => {
     const snapshot = node.getSnapshot();
-    if (listed?.node === snapshot && listed.pools.every((one) => one.ref.getSnapshot() === one.snapshot)) return listed.views;
+    if (listed?.node === snapshot && listed.kept === keptRestarts.version() && listed.pools.every((one) => one.ref.getSnapshot() === one.snapshot))
+      return listed.views;
     const ids = servingIds(snapshot.context.roster);
     const refs = ids.map(poolRef).filter((ref) => ref !== null);
     const views = ids.map(pool).filter((view) => view !== null);
-    listed = { node: snapshot, pools: refs.map((ref) => ({ ref, snapshot: ref.getSnapshot() })), views };
+    listed = { node: snapshot, kept: keptRestarts.version(), pools: refs.map((ref) => ({ ref, snapshot: ref.getSnapshot() })), views };
     return views;
   };
 

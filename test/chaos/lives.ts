@@ -110,7 +110,7 @@ const apiProblems = ({ reached }: Replay, lines: readonly unknown[], { pools, as
     const folded = poolView({ value: snapshot.value, context: snapshot.context } satisfies PoolSnapshot, { nodeId: '', since: 0, gpu: () => null });
     const said = pools.find(({ pool_id }) => pool_id === folded.pool_id);
     if (said === undefined) return [`${folded.pool_id} is in the journal and not in the API`];
-    return JSON.stringify(essence(said)) === JSON.stringify(essence(folded))
+    return JSON.stringify(essence(said)) === JSON.stringify(essence(folded)) && said.restarts <= folded.restarts
       ? []
       : [`the API said ${JSON.stringify(essence(said))} and the journal folds to ${JSON.stringify(essence(folded))}`];
   });
@@ -122,14 +122,14 @@ const hiddenActors = (reached: Replay['reached']): ReadonlySet<string> => {
   return new Set(Object.values(roster).flatMap(({ actorId, role }) => (role === 'serving' ? [] : [actorId])));
 };
 
-const essence = ({ pool_id, state, substate, live, ready, wanted, restarts, incarnation, reason, endpoint, active_leases }: PoolStatus): object => ({
+/** Of restarts the API tells those that are on disk. */
+const essence = ({ pool_id, state, substate, live, ready, wanted, incarnation, reason, endpoint, active_leases }: PoolStatus): object => ({
   pool_id,
   state,
   substate,
   live,
   ready,
   wanted,
-  restarts,
   incarnation,
   reason: reason?.code ?? null,
   endpoint,

@@ -1,0 +1,50 @@
+/**
+ * How many restarts of each pool are on disk: what is shown is what the next daemon will know, so that a kill -9 between a
+ * failure and its write takes nothing back that was told.
+ *
+ * A shelf that is looked over the shoulder of: it reads and writes as the one it is made from.
+ */
+import type { KeptMemory, Shelf } from '../state/store.ts';
+
+export interface KeptRestarts {
+  readonly memories: Shelf<KeptMemory>;
+  /** 0: nothing of the pool is on disk. */
+  of(poolId: string): number;
+  /** Another number whenever one of the counts is another one. */
+  version(): number;
+}
+
+export const createKeptRestarts = (shelf: Shelf<KeptMemory>): KeptRestarts => {
+  const counts = new Map<string, number>();
+  let version = 0;
+  const keep = (poolId: string, count: number): void => {
+    if (counts.get(poolId) === count) return;
+    counts.set(poolId, count);
+    version += 1;
+  };
+  return {
+    of: (poolId) => counts.get(poolId) ?? 0,
+    version: () => version,
+    memories: {
+      read: async (id) => {
+        const found = await shelf.read(id);
+        if (found !== null) keep(id, found.restart.count);
+        return found;
+      },
+      write: async (id, memory) => {
+        await shelf.write(id, memory);
+        keep(id, memory.restart.count);
+      },
+      remove: async (id) => {
+        await shelf.remove(id);
+        keep(id, 0);
+        counts.delete(id);
+      },
+      list: async () => {
+        const listing = await shelf.list();
+        for (const { poolId, restart } of listing.values) keep(poolId, restart.count);
+        return listing;
+      },
+    },
+  };
+};
