@@ -21,7 +21,7 @@ export const handoff: Row = {
   method:
     'An engine runs already. A handoff file of it is renamed into the runtime directory; the moment at which `GET /v2/pools/{id}/status` says ' +
     '`ready` is that of an answer asked for once `/v2/events` has told of it, the heartbeat is timed where it arrives. Subtracted is the ' +
-    "engine's own time for the two requests that the daemon asks it (`/health`, `/slots`), asked over an open connection right after each " +
+    "engine's own time for the two requests that the daemon asks it (`/health`, `/slots`), asked by a bare socket, each over a connection of its own, right after each " +
     'round. Between rounds the pool is taken away by a handoff with `ready:false`. Interleaved: the same rename in a directory with a bare ' +
     '`fs.watch`, and one with a poller of 1 s.',
   limits:
