@@ -1,5 +1,5 @@
 /**
- * How many restarts of each pool are on disk: what is shown is what the next daemon will know, so that a kill -9 between a
+ * How many restarts of each berth are on disk: what is shown is what the next daemon will know, so that a kill -9 between a
  * failure and its write takes nothing back that was told.
  *
  * A shelf that is looked over the shoulder of: it reads and writes as the one it is made from.
@@ -8,8 +8,8 @@ import type { KeptMemory, Shelf } from '../state/store.ts';
 
 export interface KeptRestarts {
   readonly memories: Shelf<KeptMemory>;
-  /** 0: nothing of the pool is on disk. */
-  of(poolId: string): number;
+  /** 0: nothing of it is on disk. */
+  of(berth: string): number;
   /** Another number whenever one of the counts is another one. */
   version(): number;
 }

@@ -94,11 +94,12 @@ export const createLiveViews = ({ node, since, around, keptRestarts, staleMs, no
     const { context } = node.getSnapshot();
     const snapshot = ref.getSnapshot();
     const inventory = latest(context);
-    const kept = keptRestarts.of(id);
+    const kept = keptRestarts.of(snapshot.context.poolId);
     const before = made.get(id);
     if (before !== undefined && before.snapshot === snapshot && before.inventory === inventory && before.kept === kept) return before.view;
     const told = poolView(snapshot, { nodeId: context.nodeId, since: since.of(ref.id) ?? startedAt, gpu: (uuid) => memoryOf(context, uuid) });
-    const view = { ...told, restarts: Math.min(told.restarts, kept) };
+    // What was told stays told, also where another engine of the pool goes on with its count.
+    const view = { ...told, restarts: Math.min(told.restarts, Math.max(kept, before?.view.restarts ?? 0)) };
     made.set(id, { snapshot, inventory, kept, view });
     return view;
   };
