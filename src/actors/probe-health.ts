@@ -11,6 +11,7 @@ import { adapterFor } from '../engines/index.ts';
 import type { ProbePace, poolActors } from '../machines/pool/actors.ts';
 import type { ProbeOutcome, RunRecord } from '../machines/vocabulary.ts';
 import { keepCanary } from './probe/canary.ts';
+import { watchEmptiness } from './probe/emptiness.ts';
 import type { HostSuspicion } from './probe/host-suspicion.ts';
 import { type Probe, type ProbeDeps, probeOnce } from './probe/probe-once.ts';
 import { watchStandstill } from './probe/standstill.ts';
@@ -39,13 +40,15 @@ export const probeHealth = (deps: ProbeHealthDeps): typeof poolActors.probeHealt
     let turn = new AbortController();
 
     const ask = async (pace: ProbePace, signal: AbortSignal): Promise<void> => {
+      const emptiness = watchEmptiness();
       for (let round = 0; !signal.aborted; round += 1) {
         const answered = await probeOnce(run, deps, { emptying: pace === 'emptying', signal });
         const probe = await canary.judge(standstill.judge(answered, stamp().mono), signal);
         if (signal.aborted) return;
         // One that has yet to load fails for nobody's fault.
         const hostSuspected = (pace !== 'loading' || teller.hasPassed()) && watched.note(outcomeOf(probe), stamp().mono);
-        for (const fact of teller.tell(probe, pace, hostSuspected)) sendBack(fact);
+        const told = pace !== 'emptying' || emptiness.isToldBy(probe, stamp().mono);
+        for (const fact of told ? teller.tell(probe, pace, hostSuspected) : []) sendBack(fact);
         await pause(pauseAfter(probe, pace, round, teller.hasPassed(), run), signal);
       }
     };
