@@ -165,6 +165,7 @@ describe.concurrent('a daemon that is killed in the middle of a reload', patient
     await house.declare([house.stub('pool-0', { slots: 3, timeouts: { drain_ms: 30_000, stop_ms: 2_000 }, env: { STUB_TOKENS_PER_SECOND: '20' } })]);
     await daemon.sees('pool-0', 'ready with three slots', ({ ready, slots_total }) => ready && slots_total === 3);
     const fresh = house.run('pool-0');
+    await until('the old one to be known as replaced', () => house.memory('pool-0')?.wanted === 'down');
 
     const next = await again(house, daemon);
     expect(await next.sees('pool-0', 'ready', ({ ready }) => ready)).toMatchObject({ incarnation: fresh?.incarnation, slots_total: 3 });
