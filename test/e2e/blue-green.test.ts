@@ -96,6 +96,20 @@ describe.concurrent('a reload with room for both engines', patient, () => {
     expect(old.slice(old.findIndex(({ to }) => to.startsWith('ready'))).filter(({ to }) => !to.startsWith('ready'))).toEqual([]);
   });
 
+  it('goes on counting restarts where the old engine left off', async (t) => {
+    const { house, daemon } = await serving(t);
+    process.kill(house.run('pool-0')?.pid ?? Number.NaN, 'SIGKILL');
+    await daemon.sees('pool-0', 'ready again', ({ ready, restarts }) => ready && restarts === 1);
+    const counted: number[] = [];
+    await reload(daemon, { slots: 3 });
+    await daemon.sees('pool-0', 'ready with three slots', ({ restarts, slots_total }) => counted.push(restarts) > 0 && slots_total === 3);
+    await gone(house);
+    counted.push((await daemon.pool('pool-0')).restarts);
+    expect(new Set(counted)).toEqual(new Set([1]));
+    await daemon.end('SIGKILL');
+    expect(await (await house.start()).sees('pool-0', 'ready', ({ ready }) => ready)).toMatchObject({ restarts: 1 });
+  });
+
   it('is taken back by a drain, which ends both engines', async (t) => {
     const { house, daemon } = await serving(t);
     await reload(daemon, { slots: 3, env: slow });
@@ -165,6 +179,7 @@ describe.concurrent('a daemon that is killed in the middle of a reload', patient
     await house.declare([house.stub('pool-0', { slots: 3, timeouts: { drain_ms: 30_000, stop_ms: 2_000 }, env: { STUB_TOKENS_PER_SECOND: '20' } })]);
     await daemon.sees('pool-0', 'ready with three slots', ({ ready, slots_total }) => ready && slots_total === 3);
     const fresh = house.run('pool-0');
+    await until('the old one to be known as replaced', () => house.memory('pool-0')?.wanted === 'down');
 
     const next = await again(house, daemon);
     expect(await next.sees('pool-0', 'ready', ({ ready }) => ready)).toMatchObject({ incarnation: fresh?.incarnation, slots_total: 3 });

@@ -62,6 +62,20 @@ describe('a node that starts', () => {
     const node = drive({ boot: found([bootPool({ poolId: 'a', specHash: 'new', run: gpuRun({ poolId: 'a', specHash: 'old' }) })]) });
     await node.booted();
     expect(node.pool('a').input.specHash).toBe('old');
+    expect(node.heard('a')).toEqual([]);
+    node.pool('a').say({ type: 'adoption.settled', poolId: 'a' });
+    node.pool('a').say(report('a', 'starting', { specHash: 'old' }));
+    expect(node.inputs).toHaveLength(1);
+    node.pool('a').say(report('a', 'ready', { specHash: 'old' }));
+    expect(node.inputs.at(-1)).toMatchObject({ poolId: 'a--b', specHash: 'new', beside: { operationId: 'declared-new' } });
+    expect(node.heard('a')).toEqual([]);
+  });
+
+  it('starts one that has ended meanwhile under the newer spec', async () => {
+    const node = drive({ boot: found([bootPool({ poolId: 'a', specHash: 'new', run: gpuRun({ poolId: 'a', specHash: 'old' }) })]) });
+    await node.booted();
+    node.pool('a').say({ type: 'adoption.settled', poolId: 'a' });
+    node.pool('a').say(report('a', 'offline', { specHash: 'old' }));
     expect(node.pool('a').heard).toMatchObject([{ type: 'pool.reload', specHash: 'new', operationId: 'declared-new' }]);
   });
 

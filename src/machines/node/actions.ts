@@ -5,6 +5,7 @@
  */
 import { assign, enqueueActions } from 'xstate';
 import type { PoolCommand, PoolEvent, PoolReport, RegistrationEvent, ReloadOrder } from '../events.ts';
+import { publicIdOf } from '../policies/berths.ts';
 import { admit, release, reserve } from '../policies/ledger.ts';
 import { afterLook, lifted, refusalOn } from '../policies/quarantine.ts';
 import { addresseeOf, changesReadiness, type Declaration, isServing, matchEntry, servingOf, withEntry } from '../policies/roster.ts';
@@ -18,7 +19,7 @@ import { acknowledgeDrains, announceDrain, type Letter, notesOnEnd, toBlocked, t
 import { bear, change, type Moves, noMoves } from './moves.ts';
 import { commandMoves, fileMoves, standingOf } from './orders.ts';
 import { base } from './setup.ts';
-import { giveUpRising, orderReload, succeed, vacate } from './succession.ts';
+import { giveUpRising, orderReload, succeed, takeNext, vacate } from './succession.ts';
 
 const mostCrashes = 5;
 
@@ -129,7 +130,8 @@ export const node = base.extend({
       if (entry === undefined) return;
       const { state, live, ready, draining, slotsFree, slotsTotal, hostSuspected, restarts, specHash } = report;
       const kept = { state, live, ready, draining, slotsFree, slotsTotal, hostSuspected, restarts, specHash };
-      enqueue.assign({ roster: withEntry(context.roster, poolId, { report: kept }) });
+      const moves = change(noMoves(context), poolId, { report: kept });
+      perform(enqueue, isServing(entry) ? takeNext(moves, context, publicIdOf(poolId)) : moves);
       // What it holds of its cards has changed.
       if (entry.report?.state !== state && (state === 'ready' || state === 'offline')) enqueue.sendTo('gpus', { type: 'gpus.look' });
       if (isServing(entry) && changesReadiness(entry.report, kept)) deliver(enqueue, toRegistration(context, { type: 'readiness.changed' }));

@@ -22,9 +22,9 @@ export const orderReload = (before: Moves, node: Node, entry: RosterEntry, order
   const isRunning = entry.report?.specHash === order.specHash;
   if (hidden?.role === 'rising' && hidden.order?.specHash === order.specHash) return moves;
   const alone = dismissRising(moves, entry, superseded(order), order);
-  // At a start, an engine that was being replaced is not touched before the leftover of that has ended.
-  const waits = hidden !== null && entry.adopting;
-  if (isRunning || !(waits || mayRiseBeside(entry, node))) return write(alone, entry, order);
+  // An engine that is being adopted may be one that serves.
+  if (entry.adopting) return change(alone, entry.poolId, { next: order });
+  if (isRunning || !mayRiseBeside(entry, node)) return write(alone, entry, order);
   return hidden === null ? raise(alone, node, entry, order) : change(alone, entry.poolId, { next: order });
 };
 
@@ -58,11 +58,17 @@ export const giveUpRising = (moves: Moves, node: Node, berth: string, cause: Cau
   return conclude(hidden, entry, risen.order, outcome, cause ?? unknown, stamp ?? risen.order);
 };
 
-/** What was in the berth is gone; what waits for it is carried out. */
-export const vacate = (before: Moves, node: Node, berth: string): Moves => {
-  const moves = { ...before, roster: withoutEntry(before.roster, berth) };
-  const entry = servingOf(moves.roster, publicIdOf(berth));
-  if (entry === null || entry.next === null) return moves;
+/** What was in the berth is gone. */
+export const vacate = (moves: Moves, node: Node, berth: string): Moves =>
+  takeNext({ ...moves, roster: withoutEntry(moves.roster, berth) }, node, publicIdOf(berth));
+
+/** An order that waits is carried out once the pool is ready and the other berth free, or once the pool is down. */
+export const takeNext = (moves: Moves, node: Node, poolId: string): Moves => {
+  const entry = servingOf(moves.roster, poolId);
+  if (entry === null || entry.next === null || node.stopping !== null) return moves;
+  const state = entry.report?.state;
+  const isDue = state === 'offline' || (state === 'ready' && besideOf(moves.roster, entry.poolId) === null);
+  if (!isDue) return moves;
   return orderReload(change(moves, entry.poolId, { next: null }), node, { ...entry, next: null }, entry.next);
 };
 

@@ -5,10 +5,8 @@
  * Pure. The first berth is the pool's own id.
  */
 
+/** Ids of pools are at most 60 long, so that with it they fit into 63 characters. */
 const mark = '--b';
-
-/** Of a pool's id: the mark of the second berth must still fit into 63 characters. */
-export const longestPoolId = 63 - mark.length;
 
 /** No pool may be called so: it is some pool's second berth. */
 export const isSecondBerth = (id: string): boolean => id.endsWith(mark) && id.length > mark.length;

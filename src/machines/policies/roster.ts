@@ -36,7 +36,7 @@ export interface RosterEntry {
   readonly role: 'serving' | 'rising' | 'retiring';
   /** Of a rising one: what it was raised for. */
   readonly order: ReloadOrder | null;
-  /** Of a serving one: carried out once the other berth is free. */
+  /** Of a serving one: waits until it has been adopted and the other berth is free. */
   readonly next: ReloadOrder | null;
 }
 

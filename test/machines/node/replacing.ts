@@ -360,8 +360,10 @@ describe('a node that finds two engines of one pool', () => {
     expect(node.pool('a--b').input).toMatchObject({ orphaned: true });
     expect(ordered(node)).toEqual([]);
     node.pool('a').say({ type: 'adoption.settled', poolId: 'a' });
-    node.pool('a').say(report('a', 'ready'));
+    node.pool('a').say(report('a', 'starting'));
     end(node, 'a--b');
+    expect(node.inputs).toHaveLength(2);
+    node.pool('a').say(report('a', 'ready'));
     expect(ordered(node)).toEqual([]);
     expect(node.inputs.at(-1)).toMatchObject({ poolId: 'a--b', specHash: 'h2', beside: { operationId: 'declared-h2' } });
   });
