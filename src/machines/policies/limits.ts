@@ -10,7 +10,7 @@ export const healthGraceMs = 30_000;
 /** A blocked pool looks again by itself, in case a sign was missed. */
 export const blockedRetryMs = 30_000;
 /** A tree that could not be watched is looked at again. */
-export const stuckRetryMs = 30_000;
+export const stuckRetryMs = 5_000;
 /** Stable this long after a half-open start closes the breaker. */
 export const breakerStableMs = 60_000;
 
