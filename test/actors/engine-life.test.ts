@@ -291,6 +291,8 @@ describe('adopting', () => {
     const child = spawn('sleep', ['1000'], { stdio: 'ignore', detached: true });
     onTestFinished(() => void child.kill('SIGKILL'));
     const { run } = await done(deps.spawn, inputOf('exits', ['0', '']));
+    // What is left of the engine would be ended, whoever has its pid.
+    await until('the end of the engine', () => !isAlive(run));
     const forged = { ...run, pid: child.pid ?? 0, startTime: 1 };
     expect(await done(deps.adopt, { run: forged })).toMatchObject({
       verdict: 'stranger',
