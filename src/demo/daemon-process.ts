@@ -80,6 +80,7 @@ const environment = (house: House, ports: DemoPorts, orchestratorUrl: string): N
     POOL_MANAGERD_LOG_LEVEL: ['trace', 'debug'].includes(POOL_MANAGERD_LOG_LEVEL) ? POOL_MANAGERD_LOG_LEVEL : 'info',
     POOL_MANAGERD_BIND_ADDR: `127.0.0.1:${ports.api}`,
     PROMETHEUS_METRICS_PORT: String(ports.metrics),
+    POOL_MANAGERD_PORT_RANGE: `${ports.engines.first}-${ports.engines.last}`,
     POOL_MANAGERD_NODE_ID: nodeId,
     POOL_MANAGERD_CONFIG: house.poolsFile,
     POOL_MANAGERD_STATE_DIR: house.stateDir,

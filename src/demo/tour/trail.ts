@@ -54,7 +54,8 @@ export const createTrail = <Detail>(of: string, signal: AbortSignal): Trail<Deta
         const limit = signal.aborted ? 'before the tour was ended' : `within ${withinMs / 1000} s`;
         throw new TourFailure(`${of}: expected ${word} after ${passed ?? 'the beginning'}, found nothing more ${limit}`);
       }
-      if (sight.word !== word) throw new TourFailure(`${of}: expected ${word} after ${passed ?? 'the beginning'}, found ${sight.word}`);
+      if (sight.word !== word)
+        throw new TourFailure(`${of}: expected ${word} after ${passed ?? 'the beginning'}, found ${sight.word}: ${JSON.stringify(sight.detail)}`);
       passed = word;
       return sight.detail;
     },

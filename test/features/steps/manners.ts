@@ -5,6 +5,9 @@ type Changes = Parameters<House['stub']>[1];
 
 const never = '3600000';
 
+/** Long enough to be proven ready before, on a machine with much to do. */
+const aWhile = '2500';
+
 export const manners: Readonly<Record<string, Changes>> = {
   'loads for two seconds': { env: { STUB_LOAD_MS: '2000' } },
   'is never healthy': { env: { STUB_LOAD_MS: never } },
@@ -17,10 +20,10 @@ export const manners: Readonly<Record<string, Changes>> = {
   },
   'runs out of VRAM': { env: { STUB_FAIL_LOAD: 'ggml_backend_cuda_buffer_type_alloc_buffer: cudaMalloc failed: out of memory' } },
   'runs out of host memory': { env: { STUB_FAIL_LOAD: 'terminate called after throwing: std::bad_alloc' }, restart: { initial_ms: 60_000 } },
-  'ends by itself with exit code 0': { env: { STUB_CRASH_AFTER_MS: '500', STUB_CRASH_CODE: '0' } },
+  'ends by itself with exit code 0': { env: { STUB_CRASH_AFTER_MS: aWhile, STUB_CRASH_CODE: '0' } },
   'ignores SIGTERM': { env: { STUB_IGNORE_TERM: '1' }, timeouts: { stop_ms: 300, drain_ms: 1_000 } },
   'hangs on its slots after a while': {
-    env: { STUB_HANG: 'slots', STUB_HANG_AFTER_MS: '700' },
+    env: { STUB_HANG: 'slots', STUB_HANG_AFTER_MS: aWhile },
     health: { interval_ms: 100, timeout_ms: 200, progress_timeout_ms: 200, failures: 3 },
   },
   'writes slowly': { env: { STUB_TOKENS_PER_SECOND: '10' } },

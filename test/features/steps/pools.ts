@@ -25,7 +25,9 @@ Given('the pool {string} is ready', async (world: World, name: string) => {
 });
 Given('the pool {string} is ready, whose engine {manner}', async (world: World, name: string, manner: string) => {
   await world.declare(name, manners[manner]);
-  await (await world.daemon()).ready(world.id(name));
+  const [daemon, id] = [await world.daemon(), world.id(name)];
+  // It may not stay so for long.
+  await until(`${name} to have become ready`, async () => (await daemon.events(id)).some(({ to }) => to.startsWith('ready')), 20_000);
 });
 
 /** So that its next engine has to wait for the one before. */
