@@ -82,10 +82,8 @@ export const createLiveFeed = ({ node, everyMs = 500, mostGone = 1_000, now = Da
   };
 
   const look = (): void => {
-    const view = node.node();
-    note('node', { event: 'node', data: view, from: view, mark: '' });
-    const data = { gpus: node.gpus() };
-    note('gpus', { event: 'gpus', data, from: null, mark: JSON.stringify(data) });
+    for (const [event, data] of [['node', node.node()] as const, ['gpus', { gpus: node.gpus() }] as const])
+      note(event, { event, data, from: null, mark: JSON.stringify(data) });
     lookAtPools();
   };
 

@@ -19,7 +19,7 @@ export const liveRoutes = ({ node, inspect, streams, logger }: LiveRoutesOptions
     .get('/v2/live', (c) => streams.open(c.env, resumeId(c.req.header('last-event-id')), views))
     .get('/v2/inspect', (c) =>
       streams.open(c.env, resumeId(c.req.header('last-event-id')), (after, listener) =>
-        inspect.follow(after, ({ id, ...message }) => listener({ id, event: message.type, data: message })),
+        inspect.follow(after, (message) => listener({ id: message.id, event: message.type, data: message })),
       ),
     );
 };

@@ -15,7 +15,7 @@ export const bar = (): Described[] => {
 };
 
 const tab = (text: string, view: 'overview' | 'statecharts'): Described =>
-  h('a', { href: hrefOf(view), 'aria-current': route().view === view ? 'page' : null }, text);
+  h('a', { class: 'tab', href: hrefOf(view), 'aria-current': route().view === view ? 'page' : null }, text);
 
 const linkState = (): string => (known.staleSince !== null ? 'stale' : known.begun ? 'live' : 'joining');
 

@@ -4,6 +4,8 @@
  * The drawing names its states in titles, and its lines by who leaves and the goal. Knows nothing of where the news come from.
  */
 import { request } from './api.ts';
+import { leavesOf, statesIn } from './state-path.ts';
+import { eventInWords } from './words.ts';
 
 export interface DrawnChart {
   readonly element: SVGSVGElement;
@@ -59,7 +61,7 @@ const draw = (machine: string, text: string): DrawnChart => {
     },
     between: (from, to, event) => {
       const [left, entered] = [statesIn(from), statesIn(to)];
-      const word = wordOf(event);
+      const word = eventInWords(event);
       return [...lines.keys()].filter((key) => {
         const [source = '', target = ''] = key.split(':');
         return left.includes(source) && entered.includes(target) && (lines.get(key)?.textContent ?? '').includes(word);
@@ -81,46 +83,3 @@ const draw = (machine: string, text: string): DrawnChart => {
 };
 
 const titleOf = (group: Element): string => group.querySelector(':scope > title')?.textContent ?? '';
-
-/** As `tools/statecharts/join-lines.ts` joins them: transitions out of a public state are one line from it. */
-export const lineKey = (source: string, target: string): string => {
-  const top = source.split('.').slice(0, 2).join('.');
-  const leaves = target !== top && !target.startsWith(`${top}.`);
-  return `${leaves ? top : source}:${target}`;
-};
-
-/** xstate's own events as the drawing words them. */
-const wordOf = (event: string): string =>
-  event
-    .replace(/^xstate\.(done|error)\.actor\./, '$1 ')
-    .replace(/^xstate\.done\.state\..*/, 'all done')
-    .replace(/^xstate\.after\.([^.]*).*/, 'after $1');
-
-/** Every state that a path names and every state around it: `a.b,c` → `a`, `a.b`, `a.c`; what is in brackets is below. */
-export const statesIn = (path: string): readonly string[] => {
-  const machine = path.split('.')[0] ?? '';
-  const rest = path.slice(machine.length + 1);
-  return [machine, ...(rest === '' ? [] : below(machine, rest))];
-};
-
-const below = (parent: string, path: string): string[] =>
-  partsOf(path).flatMap((part) => {
-    const [, name = part, rest = ''] = /^([^.]+)\.(.*)$/s.exec(part) ?? [];
-    const here = `${parent}.${name}`;
-    return [here, ...(rest === '' ? [] : below(here, rest.startsWith('(') ? rest.slice(1, -1) : rest))];
-  });
-
-/** Split at the commas that are in no brackets. */
-const partsOf = (path: string): string[] => {
-  const parts = [''];
-  let depth = 0;
-  for (const letter of path) {
-    if (letter === '(') depth += 1;
-    if (letter === ')') depth -= 1;
-    if (letter === ',' && depth === 0) parts.push('');
-    else parts.push(`${parts.pop() ?? ''}${letter}`);
-  }
-  return parts;
-};
-
-const leavesOf = (ids: readonly string[]): string[] => ids.filter((id) => !ids.some((other) => other.startsWith(`${id}.`)));

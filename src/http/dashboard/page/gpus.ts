@@ -47,9 +47,9 @@ const gpuCard = (gpu: GpuView): Described => {
       'p',
       { class: 'vitals' },
       `${bytes(gpu.memory_used_bytes)} of ${bytes(total)} used, ${bytes(gpu.memory_reserved_bytes)} promised`,
-      h('span', { title: 'temperature' }, orDash(gpu.temperature_c, ' °C')),
-      h('span', { title: 'power' }, orDash(gpu.power_watts === null ? null : Math.round(gpu.power_watts), ' W')),
-      h('span', { title: 'utilisation' }, orDash(gpu.utilisation_percent, ' % busy')),
+      h('span', { title: 'temperature' }, `${orDash(gpu.temperature_c)} °C`),
+      h('span', { title: 'power' }, `${orDash(gpu.power_watts === null ? null : Math.round(gpu.power_watts))} W`),
+      h('span', { title: 'utilisation' }, `${orDash(gpu.utilisation_percent)} % busy`),
     ),
     ...troubles(gpu).map((line) => h('p', { class: 'bad' }, line)),
   );

@@ -1,7 +1,7 @@
 /** Moments as a list to choose from, and one of them in full: from, to, transitions, guards, actions, and the event itself. */
 import { type Described, h } from './dom.ts';
 import type { Moment, Taken } from './moments.ts';
-import { clock } from './words.ts';
+import { clock, eventInWords, inWords } from './words.ts';
 
 /** `newestFirst`: live, what just happened is on top; a journal is read downwards. */
 export const momentList = (
@@ -22,8 +22,8 @@ export const momentList = (
           { 'aria-pressed': moment === shown ? 'true' : 'false', class: moment.from === moment.to ? 'still' : '', onclick: () => choose(moment) },
           h('time', { datetime: moment.at }, clock(moment.at)),
           newestFirst ? null : h('span', { class: 'quiet' }, moment.actor),
-          h('code', {}, moment.event.type),
-          moment.from === moment.to ? null : h('span', {}, `→ ${moment.to.replaceAll(',', ', ')}`),
+          h('code', {}, eventInWords(moment.event.type)),
+          moment.from === moment.to ? null : h('span', {}, `→ ${inWords(moment.to)}`),
         ),
       ),
     ),
@@ -38,7 +38,7 @@ export const momentDetails = (moment: Moment | null, isJournal: boolean): Descri
     h(
       'dl',
       {},
-      ...line('Event', h('code', {}, event.type)),
+      ...line('Event', h('code', { title: event.type }, eventInWords(event.type))),
       ...line('By', source ?? 'itself, or the outside'),
       ...line('From', orNothing(from)),
       ...line('To', orNothing(to)),
@@ -61,7 +61,7 @@ export const momentDetails = (moment: Moment | null, isJournal: boolean): Descri
 
 const line = (name: string, value: Described | string): Described[] => [h('div', {}, h('dt', {}, name), h('dd', {}, value))];
 
-const orNothing = (path: string): string => (path === '' ? 'nothing: its life begins' : path.replaceAll(',', ', '));
+const orNothing = (path: string): string => (path === '' ? 'nothing: its life begins' : inWords(path));
 
 const step = ({ source, targets, guard, actions, on }: Taken): Described =>
   h(

@@ -10,7 +10,7 @@ import { plural } from './words.ts';
 export const orderButtons = (pool: LivePool): Described => {
   const { pool_id, origin } = pool;
   const buttons = offered(pool).map(({ text, act, hurts }) =>
-    h('button', { key: text, class: hurts ? 'danger' : 'primary', onclick: () => void act(pool) }, text),
+    h('button', { key: text, class: hurts ? 'danger' : '', onclick: () => void act(pool) }, text),
   );
   const line =
     origin === 'attached'
@@ -29,6 +29,7 @@ export const orderButtons = (pool: LivePool): Described => {
 
 interface Offer {
   readonly text: string;
+  /** Ends work or an engine for good. */
   readonly hurts: boolean;
   readonly act: (pool: LivePool) => unknown;
 }
@@ -39,7 +40,7 @@ const offered = ({ accepts, wanted, state }: LivePool): Offer[] => [
     : []),
   ...(accepts.includes('resume') ? [{ text: 'Resume', hurts: false, act: resume }] : []),
   ...(accepts.includes('drain') && wanted === 'up' ? [{ text: 'Drain', hurts: true, act: drain }] : []),
-  ...(accepts.includes('reload') ? [{ text: 'Reload', hurts: true, act: reload }] : []),
+  ...(accepts.includes('reload') ? [{ text: 'Reload', hurts: false, act: reload }] : []),
   ...(accepts.includes('remove') ? [{ text: 'Remove', hurts: true, act: remove }] : []),
 ];
 

@@ -145,6 +145,8 @@ const showChart = async (event: Event, here: Open, pool: LivePool): Promise<void
   const details = event.currentTarget;
   if (!(details instanceof HTMLDetailsElement) || !details.open || here.chart !== null) return;
   here.chart = await chartOf('pool');
-  details.querySelector('.chart')?.replaceChildren(here.chart.element);
+  const place = details.querySelector('.chart');
+  place?.replaceChildren(here.chart.element);
   here.chart.light(`pool.${pathOf(known.pools.get(pool.pool_id) ?? pool)}`);
+  if (place !== null) here.chart.show(place);
 };

@@ -3,21 +3,23 @@
  *
  * Live from the daemon, or from a journal file, in which one goes forwards and back.
  */
-import { chartOf, type DrawnChart, lineKey } from './chart.ts';
+import { chartOf, type DrawnChart } from './chart.ts';
 import { type Described, h } from './dom.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { momentDetails, momentList } from './moment-views.ts';
 import type { Actor, Cast, Moment } from './moments.ts';
 import { lookOn, type Onlooker } from './onlooker.ts';
 import { go, hrefOf } from './route.ts';
+import { lineKey } from './state-path.ts';
 import { changed } from './store.ts';
-import { clock, messageOf, plural } from './words.ts';
+import { clock, inWords, messageOf, plural } from './words.ts';
 
 let onlooker: Onlooker | null = null;
 let journal: Journal | null = null;
 let trouble: string | null = null;
 let chosen: Moment | null = null;
-let zoom = 1;
+/** Pixels for each unit of the drawing; null: all of it is to be seen. */
+let zoom: number | null = 0.9;
 
 /** The drawing that is in the page, and what it shows. */
 let drawn: { readonly machine: string; readonly chart: DrawnChart } | null = null;
@@ -54,10 +56,10 @@ export const chartsPage = (asked: string | null): Described[] => {
         h(
           'div',
           { class: 'row' },
-          h('button', { class: 'small', 'aria-label': 'Smaller', onclick: () => zoomTo(zoom / 1.3) }, '−'),
-          h('button', { class: 'small', 'aria-label': 'Larger', onclick: () => zoomTo(zoom * 1.3) }, '+'),
-          h('button', { class: 'small', onclick: () => zoomTo(1) }, 'Whole'),
-          h('span', { class: 'quiet', role: 'status' }, actor === null ? 'nobody lives here' : actor.path.replaceAll(',', ', ')),
+          h('button', { class: 'small', 'aria-label': 'Smaller', onclick: () => zoomTo(scale() / 1.3) }, '−'),
+          h('button', { class: 'small', 'aria-label': 'Larger', onclick: () => zoomTo(scale() * 1.3) }, '+'),
+          h('button', { class: 'small', onclick: () => zoomTo(null) }, 'Whole'),
+          h('span', { class: 'quiet', role: 'status' }, actor === null ? 'nobody lives here' : inWords(actor.path)),
         ),
         h('div', { class: 'chart', tabindex: 0, role: 'region', 'aria-label': 'Drawing', key: 'chart', opaque: true }),
       ),
@@ -192,10 +194,10 @@ const chooser = (cast: Cast, actor: Actor | null): Described =>
           key: id,
           href: hrefOf('statecharts', id),
           'aria-current': actor?.id === id ? 'true' : null,
-          class: machine === 'pool' ? `s-${path.split('.')[0]}` : '',
+          class: machine === 'pool' ? `actor s-${path.split('.')[0]}` : 'actor',
         },
         h('b', {}, id),
-        h('span', {}, machine === 'pool' ? path : ''),
+        h('span', { class: 'at' }, machine === 'pool' ? inWords(path) : ''),
       ),
     ),
   );
@@ -243,9 +245,16 @@ const linesOf = (chart: DrawnChart, { machine, from, to, event, steps }: Moment)
     ? chart.between(`${machine}.${from}`, `${machine}.${to}`, event.type)
     : steps.flatMap(({ source: left, targets }) => targets.map((target) => lineKey(left, target)));
 
-const zoomTo = (factor: number): void => {
-  zoom = Math.min(6, Math.max(0.5, factor));
-  drawn?.chart.element.style.setProperty('width', `${zoom * 100}%`);
+const scale = (): number => {
+  const element = drawn?.chart.element;
+  return zoom ?? (element === undefined ? 1 : element.clientWidth / element.viewBox.baseVal.width);
+};
+
+const zoomTo = (factor: number | null): void => {
+  zoom = factor === null ? null : Math.min(3, Math.max(0.15, factor));
   const place = document.querySelector('.drawing .chart');
-  if (place !== null) drawn?.chart.show(place);
+  if (drawn === null || place === null) return;
+  const { element } = drawn.chart;
+  element.style.setProperty('width', zoom === null ? '100%' : `${zoom * element.viewBox.baseVal.width}px`);
+  drawn.chart.show(place);
 };

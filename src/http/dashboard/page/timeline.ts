@@ -3,7 +3,7 @@ import type { TransitionRecord } from '../../ports.ts';
 import { get, poolPath } from './api.ts';
 import { type Described, h } from './dom.ts';
 import { changed, type LivePool } from './store.ts';
-import { clock, inWords, messageOf } from './words.ts';
+import { clock, eventInWords, inWords, messageOf } from './words.ts';
 
 const page = 50;
 
@@ -53,7 +53,7 @@ const entry = ({ seq, at, event, from, to, reason, outcome }: TransitionRecord):
     { key: String(seq), memo: seq, class: `s-${to.split('.')[0]}` },
     h('time', { datetime: at, title: at }, clock(at)),
     h('span', { class: 'move' }, from === '' ? '' : h('span', { class: 'quiet' }, `${inWords(from)} → `), h('b', {}, inWords(to))),
-    h('code', {}, event),
+    h('code', { title: event }, eventInWords(event)),
     outcome === null ? null : h('span', { class: outcome === 'reloaded' ? 'good' : 'bad' }, inWords(outcome.replaceAll('_', ' '))),
     reason === null ? null : h('span', { class: 'reason' }, reason.message),
   );

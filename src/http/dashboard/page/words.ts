@@ -11,7 +11,7 @@ export const bytes = (value: number | null): string => {
   return power === 0 ? `${value} B` : `${(value / 1024 ** power).toFixed(1)} ${units[power]}`;
 };
 
-export const known = (value: string | number | null, unit = ''): string => (value === null || value === '' ? unknown : `${value}${unit}`);
+export const known = (value: string | number | null): string => (value === null || value === '' ? unknown : String(value));
 
 /** `42 s`, `7 min`, `3 h 12 min`, `12 d`. */
 export const span = (ms: number): string => {
@@ -30,9 +30,21 @@ export const clock = (at: string | number): string => new Date(at).toLocaleTimeS
 
 export const pathOf = ({ state, substate }: Pick<PoolStatus, 'state' | 'substate'>): string => (substate === '' ? state : `${state}.${substate}`);
 
-/** `emptying` → `emptying`, `backingOff` → `backing off`, `loading.answering` → `loading, answering`. */
+/** `backingOff` → `backing off`, `loading.answering` → `loading › answering`, `(engine.present,model.fetching)` → `engine › present + model › fetching`. */
 export const inWords = (path: string): string =>
-  path.replaceAll('.', ', ').replaceAll(/([a-z])([A-Z])/g, (_, last: string, first: string) => `${last} ${first.toLowerCase()}`);
+  path
+    .replaceAll(/[()]/g, '')
+    .replaceAll('.', ' › ')
+    .replaceAll(',', ' + ')
+    .replaceAll(/([a-z])([A-Z])/g, (_, last: string, first: string) => `${last} ${first.toLowerCase()}`);
+
+/** xstate's own events as the drawings word them: `done spawnEngine`, `after retryDelay`. */
+export const eventInWords = (event: string): string =>
+  event
+    .replace(/^xstate\.(done|error)\.actor\./, '$1 ')
+    .replace(/^xstate\.done\.state\..*/, 'all done')
+    .replace(/^xstate\.after\.([^.]*).*/, 'after $1')
+    .replace(/^xstate\.init$/, 'begins');
 
 export const plural = (count: number, one: string, more = `${one}s`): string => `${count} ${count === 1 ? one : more}`;
 
