@@ -65,18 +65,24 @@ const drain = async (pool: LivePool): Promise<void> => {
 };
 
 const reload = async (pool: LivePool): Promise<void> => {
-  const { pool_id } = pool;
+  const { pool_id, slots_total } = pool;
   const entered = await ask({
-    title: `Reload ${pool_id}?`,
+    title: `Reload ${pool_id} with something changed?`,
     lines: [
-      'A new engine comes up beside the old one where there is room for both, and takes over once it is ready. Where there is none the old one is drained first, and nothing is served until the new one is ready.',
+      'An engine with these changes comes up beside the old one where there is room for both, and takes over once it is ready. Where there is none the old one is drained first, and nothing is served until the new one is ready. What is left empty stays as it is.',
       work(pool),
     ],
-    fields: [{ name: 'model', label: 'Model', placeholder: 'the same as before', type: 'text' }],
+    fields: [
+      { name: 'model', label: 'Model', placeholder: pool.model ?? 'as before', type: 'text' },
+      { name: 'slots', label: 'Slots', placeholder: slots_total === null ? 'as before' : String(slots_total), type: 'number' },
+      { name: 'ctx', label: 'Context of each slot, in tokens', placeholder: 'as before', type: 'number' },
+    ],
     yes: `Reload ${pool_id}`,
   });
   if (entered === null) return;
-  outcomeOf(pool_id, 'A new engine is on its way; what comes of it is told below', order('POST', poolPath(pool_id, '/reload'), entered));
+  const changes = Object.fromEntries(Object.entries(entered).map(([name, value]) => [name, name === 'model' ? value : Number(value)]));
+  if (Object.keys(changes).length === 0) outcomeOf(pool_id, 'Nothing was to be changed, so nothing was ordered', Promise.resolve());
+  else outcomeOf(pool_id, 'A new engine is on its way; what comes of it is told below', order('POST', poolPath(pool_id, '/reload'), changes));
 };
 
 const remove = async (pool: LivePool): Promise<void> => {

@@ -25,7 +25,11 @@ export const timeline = (pool: LivePool): Described[] => {
   const { events, trouble, limit } = shown;
   return [
     trouble === null ? h('p', { class: 'quiet' }, events.length === 0 ? 'Nothing yet.' : '') : h('p', { class: 'bad', role: 'alert' }, trouble),
-    h('ol', { class: 'timeline', role: 'list' }, ...events.map(entry)),
+    h(
+      'div',
+      { class: 'timeline', tabindex: 0, role: 'region', 'aria-label': 'Timeline, newest first' },
+      h('ol', { role: 'list' }, ...events.map(entry)),
+    ),
     events.length >= limit && limit < 1000 ? h('button', { class: 'small', onclick: more }, 'Earlier ones too') : null,
   ].filter((one) => one !== null);
 };
