@@ -10,10 +10,8 @@ import type { StreamMessage, StreamSource } from './streams.ts';
 interface Item {
   readonly event: string;
   readonly data: object;
-  /** What it was made from; the same object means the same view. */
-  readonly from: unknown;
-  /** Commands that are taken, for a pool; the text of the view, for what has no identity. */
-  readonly mark: string;
+  /** The data as text: the same text means the same view. */
+  readonly text: string;
   id: number;
 }
 
@@ -49,10 +47,10 @@ export const createLiveFeed = ({ node, everyMs = 500, mostGone = 1_000, now = Da
     items.set(key, numbered);
     tell(numbered);
   };
-  /** The view itself, or its text, tells whether it has changed. */
-  const note = (key: string, item: Omit<Item, 'id'>): void => {
+  const note = (key: string, event: string, data: object): void => {
+    const text = JSON.stringify(data);
     const before = items.get(key);
-    if (before === undefined || before.event !== item.event || before.from !== item.from || before.mark !== item.mark) put(key, item);
+    if (before?.event !== event || before.text !== text) put(key, { event, data, text });
   };
 
   const lookAtPools = (): void => {
@@ -61,13 +59,14 @@ export const createLiveFeed = ({ node, everyMs = 500, mostGone = 1_000, now = Da
     listed = pools;
     const present = new Set<string>();
     for (const status of pools) {
-      const accepts = node.accepts(status.pool_id);
+      // It moves with each probe and would have every pool told every two seconds.
+      const { last_probe_at, ...steady } = status;
       present.add(keyOf(status.pool_id));
-      note(keyOf(status.pool_id), { event: 'pool', data: { ...status, accepts }, from: status, mark: accepts.join() });
+      note(keyOf(status.pool_id), 'pool', { ...steady, accepts: node.accepts(status.pool_id) });
     }
     for (const [key, { event, data }] of [...items]) {
       if (event !== 'pool' || present.has(key) || !('pool_id' in data)) continue;
-      put(key, { event: 'gone', data: { pool_id: data.pool_id }, from: null, mark: '' });
+      put(key, { event: 'gone', data: { pool_id: data.pool_id }, text: '' });
     }
     gone = items.size - present.size;
     if (gone > mostGone) forgetGone();
@@ -82,8 +81,8 @@ export const createLiveFeed = ({ node, everyMs = 500, mostGone = 1_000, now = Da
   };
 
   const look = (): void => {
-    for (const [event, data] of [['node', node.node()] as const, ['gpus', { gpus: node.gpus() }] as const])
-      note(event, { event, data, from: null, mark: JSON.stringify(data) });
+    note('node', 'node', node.node());
+    note('gpus', 'gpus', { gpus: node.gpus() });
     lookAtPools();
   };
 

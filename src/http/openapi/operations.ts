@@ -188,7 +188,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     {
       ...notNow,
       '200': text(
-        'Events `node`, `gpus`, `pool` (with the commands it accepts), `gone`; `reset`: forget what was told; `lagged` where the reader was too slow',
+        'Events `node`, `gpus`, `pool` (its status without last_probe_at, with the commands it accepts), `gone`; `reset`: forget what was told; `lagged` where the reader was too slow',
         'text/event-stream',
       ),
     },

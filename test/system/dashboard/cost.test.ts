@@ -3,6 +3,7 @@
  * it where the machine is shared; absolute numbers are the best of several.
  */
 import { readFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
@@ -39,6 +40,18 @@ const shareOver = async (pid: number, ms: number): Promise<number> => {
   return (cpuMs(pid) - before) / (performance.now() - begun);
 };
 
+/** Bytes of a body as they cross the wire. */
+const weigh = (url: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    get(url, { headers: { 'accept-encoding': 'gzip' } }, (response) => {
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.byteLength;
+      });
+      response.on('end', () => resolve(bytes));
+    }).on('error', reject);
+  });
+
 const restMs = 10_000;
 
 describe('the dashboard', () => {
@@ -48,49 +61,62 @@ describe('the dashboard', () => {
     const daemon = await house.start();
     await daemon.ready('chat');
     const page = await look(t, daemon);
-    const loads: { readonly paint: number; readonly bytes: number }[] = [];
+    const paints: number[] = [];
     for (let load = 0; load < 8; load += 1) {
       await page.reload();
       await says(page.locator('.link'), 'live');
-      loads.push(
-        await page.evaluate(`({
-          paint: performance.getEntriesByName('first-contentful-paint')[0].startTime,
-          bytes: performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
-            .filter(({ name }) => !name.includes('/v2/')).reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
-        })`),
-      );
+      paints.push(await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"));
     }
-    console.log(`first contentful paint ${loads.map(({ paint }) => Math.round(paint)).join(', ')} ms; ${loads[0]?.bytes} bytes`);
-    expect(Math.min(...loads.map(({ paint }) => paint))).toBeLessThan(200);
-    expect(loads[0]?.bytes).toBeGreaterThan(10_000);
-    expect(loads[0]?.bytes).toBeLessThan(150_000);
+    const loaded: readonly string[] = await page.evaluate(
+      "performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => name.includes('/assets/'))",
+    );
+    const weights = await Promise.all([`${daemon.url}/`, ...loaded].map(weigh));
+    const weight = weights.reduce((sum, one) => sum + one, 0);
+    console.log(`first contentful paint ${paints.map(Math.round).join(', ')} ms; ${weights.length} files, ${weight} bytes compressed`);
+    expect(Math.min(...paints)).toBeLessThan(200);
+    expect(weights.length).toBeGreaterThan(10);
+    expect(weight).toBeLessThan(150_000);
   });
 
-  it('scrolls through 500 pools without long tasks, and filters them', async (t) => {
+  it('scrolls through 500 pools within the time of a frame, and filters them', async (t) => {
     const house = await daemonHouse(t);
     await house.declare(Array.from({ length: 500 }, (_, index) => house.stub(`pool-${String(index).padStart(3, '0')}`, { preload: false })));
     const daemon = await house.start();
     const page = await look(t, daemon);
     await says(page.locator('.heading'), '0 of 500 ready');
     await until('all of them', async () => (await page.locator('li[data-pool]').count()) === 500, 30_000);
-    const scrolled: { readonly frames: number; readonly longMs: number; readonly tookMs: number } = await page.evaluate(`new Promise((resolve) => {
-      let longMs = 0;
-      const observer = new PerformanceObserver((list) => { for (const { duration } of list.getEntries()) longMs += duration - 50; });
-      observer.observe({ type: 'longtask' });
-      const begun = performance.now();
-      let frames = 0;
-      const step = () => {
-        frames += 1;
-        scrollBy(0, 300);
-        if (innerHeight + scrollY < document.documentElement.scrollHeight - 1 && frames < 400) requestAnimationFrame(step);
-        else resolve({ frames, longMs, tookMs: performance.now() - begun });
-      };
-      requestAnimationFrame(step);
-    })`);
-    console.log(`500 pools: ${scrolled.frames} frames in ${Math.round(scrolled.tookMs)} ms, ${Math.round(scrolled.longMs)} ms beyond 50 ms a task`);
-    expect(scrolled.frames).toBeGreaterThan(50);
-    // What tasks took beyond 50 ms is what a person feels as a jerk.
-    expect(scrolled.longMs / scrolled.tookMs).toBeLessThan(0.05);
+    // In time of the processor: on a machine that is shared, what the clock says is mostly others' work.
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
+    const busyMs = async (): Promise<number> => {
+      const { metrics } = await cdp.send('Performance.getMetrics');
+      return (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN) * 1000;
+    };
+    const scroll = async (): Promise<number> => {
+      const before = await busyMs();
+      const frames: number = await page.evaluate(`new Promise((resolve) => {
+        let frames = 0;
+        const step = () => {
+          frames += 1;
+          scrollBy(0, 100);
+          if (frames < 100) requestAnimationFrame(step);
+          else resolve(frames);
+        };
+        requestAnimationFrame(step);
+      })`);
+      return ((await busyMs()) - before) / frames;
+    };
+    const rounds = [await scroll(), await scroll(), await scroll()];
+    const perFrame = Math.min(...rounds);
+    const [rested, begun] = [await busyMs(), performance.now()];
+    await wait(restMs);
+    const atRest = ((await busyMs()) - rested) / (performance.now() - begun);
+    console.log(
+      `500 pools: ${rounds.map((ms) => ms.toFixed(1)).join(', ')} ms of the page's thread a frame while scrolling; ${(atRest * 100).toFixed(1)} % of a core at rest`,
+    );
+    expect(await page.evaluate('scrollY')).toBeGreaterThan(20_000);
+    expect(perFrame).toBeLessThan(1000 / 60);
+    expect(atRest).toBeLessThan(0.1);
     await page.getByRole('searchbox').fill('pool-49');
     await until('those that are sought', async () => (await page.locator('li[data-pool]').count()) === 10, 30_000);
   });
@@ -98,17 +124,17 @@ describe('the dashboard', () => {
   it('costs the daemon less than 2 % of a core while it is open', async (t) => {
     const { first } = await freePorts(20);
     const house = await daemonHouse(t, { POOL_MANAGERD_PORT_RANGE: `${first}-${first + 19}` });
-    const ids = Array.from({ length: 8 }, (_, index) => `pool-${index}`);
+    const ids = Array.from({ length: 4 }, (_, index) => `pool-${index}`);
     await house.declare(ids.map((id) => house.stub(id, { health: { interval_ms: 2_000, timeout_ms: 2_000 } })));
     const daemon = await house.start();
-    await daemon.ready(...ids);
+    for (const id of ids) await daemon.sees(id, 'ready', ({ ready }) => ready, 120_000);
     await wait(2_000);
     const shares: { readonly without: number; readonly open: number }[] = [];
     // Beside each other in time, since others use the machine too.
     for (let round = 0; round < 3; round += 1) {
       const without = await shareOver(daemon.pid, restMs);
       const page = await look(t, daemon);
-      await says(page.locator('.heading'), '8 of 8 ready');
+      await says(page.locator('.heading'), '4 of 4 ready');
       await wait(500);
       const open = await shareOver(daemon.pid, restMs);
       await page.close();

@@ -78,7 +78,7 @@ const elementFor = (here: ChildNode | null, want: Described, keyed: ReadonlyMap<
   const found = want.key === null ? here : (keyed.get(want.key) ?? null);
   const before = found instanceof Element ? made.get(found) : undefined;
   if (!(found instanceof Element) || before === undefined || before.tag !== want.tag || before.key !== want.key) return create(want);
-  if (want.memo !== undefined && before.memo === want.memo) return found;
+  if (before === want || (want.memo !== undefined && before.memo === want.memo)) return found;
   update(found, before, want);
   return found;
 };

@@ -90,7 +90,6 @@ const facts = (pool: LivePool, { spec }: Open): Described[] => [
   fact('Wanted', pool.wanted),
   fact('Restarts', String(pool.restarts)),
   fact('Declared', { file: 'in the pools file', api: 'over the API', attached: 'by a handoff file' }[pool.origin]),
-  fact('Last probe', pool.last_probe_at === null ? orDash(null) : clock(pool.last_probe_at)),
 ];
 
 const fact = (name: string, ...value: (Described | string)[]): Described => h('div', {}, h('dt', {}, name), h('dd', {}, ...value));

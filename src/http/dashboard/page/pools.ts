@@ -47,10 +47,19 @@ const matches = ({ pool_id, state, substate, engine, model, reason }: LivePool):
   return sought.split(/\s+/).every((word) => text.includes(word));
 };
 
-const row = (pool: LivePool): Described =>
+/** A pool that has not changed is the same object, and so is its row. */
+const rows = new WeakMap<LivePool, Described>();
+
+const row = (pool: LivePool): Described => {
+  const made = rows.get(pool) ?? describeRow(pool);
+  rows.set(pool, made);
+  return made;
+};
+
+const describeRow = (pool: LivePool): Described =>
   h(
     'li',
-    { key: pool.pool_id, memo: pool, class: `pool s-${pool.state}${isTroubled(pool) ? ' troubled' : ''}`, 'data-pool': pool.pool_id },
+    { key: pool.pool_id, class: `pool s-${pool.state}${isTroubled(pool) ? ' troubled' : ''}`, 'data-pool': pool.pool_id },
     h(
       'div',
       { class: 'who' },

@@ -3,7 +3,8 @@ import type { PoolCommandName } from '../../../machines/pool/commands.ts';
 import type { GpuView, NodeView, PoolStatus } from '../../../machines/views.ts';
 import { follow, type StreamEvent } from './stream.ts';
 
-export type LivePool = PoolStatus & { readonly accepts: readonly PoolCommandName[] };
+/** As `GET /v2/live` tells of it. */
+export type LivePool = Omit<PoolStatus, 'last_probe_at'> & { readonly accepts: readonly PoolCommandName[] };
 
 export interface Known {
   node: NodeView | null;
