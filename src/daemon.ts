@@ -42,6 +42,9 @@ import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { watchLoopLag } from './os/loop-lag.ts';
+import { createEnsureModel } from './provisioning/models/ensure.ts';
+import { createFindModel } from './provisioning/models/find-model.ts';
+import { storePaths } from './provisioning/store/paths.ts';
 import { openStateStore } from './state/files.ts';
 import type { StateStore } from './state/store.ts';
 
@@ -107,6 +110,11 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     if (refusal !== null) return { ok: false, problem: 'no_gpu', message: refusal };
   }
 
+  // --- engines and models
+  const baseDir = dirname(environment.poolsFile.file);
+  const paths = storePaths(environment.cacheDir);
+  const findModel = createFindModel({ paths, baseDir, ensure: createEnsureModel() });
+
   // --- the control plane: its address is known once the API listens
   const { orchestrator } = environment;
   const own = { port: environment.bind.port };
@@ -131,7 +139,8 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     onTrouble: (poolId, cause) => log.error({ pool_id: publicIdOf(poolId), reason: cause.code }, cause.message),
     bootId,
     advertiseHost,
-    baseDir: dirname(environment.poolsFile.file),
+    baseDir,
+    findModel,
     handoffs: {
       runtimeDir,
       autoDelete: environment.autoDeleteHandoff,

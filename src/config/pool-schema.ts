@@ -97,7 +97,7 @@ const provisioning = v.variant(
 const modelSource = map({
   ref: described(orNull(word('a model reference')), 'Where the model comes from; null: `model` says it.'),
   cache_dir: described(orNull(path()), "Where models are kept; null: below the daemon's cache."),
-  checksum: described(orNull(digest()), 'What the model file must hash to.'),
+  checksum: described(orNull(digest()), 'What the model file must hash to. Over plain http it is required.'),
 });
 
 const customEngine = map({
@@ -157,7 +157,7 @@ const restart = map({
 const shape = map({
   id: described(poolId(), 'Name of the pool.'),
   engine: described(v.picklist(['llamacpp', 'vllm', 'sglang', 'tgi', 'custom'], 'llamacpp, vllm, sglang, tgi or custom'), 'What serves the model.'),
-  model: described(orNull(word('a model reference')), 'The model; with provisioning.mode external a path. Required but for custom engines.'),
+  model: described(orNull(word('a model reference')), 'The model: a path, file:/…, or https://…, which is fetched. Required but for custom engines.'),
   devices: described(devices(), 'GPUs of the pool by index or UUID, MIG slices by UUID. Never others than these.'),
   slots: described(v.optional(whole(1, 1024, 'requests'), 1), 'Requests the engine works on at once.'),
   ctx: described(orNull(whole(1, 16_777_216, 'tokens')), "Context of each slot; null: the engine's default."),
