@@ -4,6 +4,7 @@
  * config → effects → charts → observers → HTTP. Knows no signals and no exit codes: `serve.ts` does.
  */
 import { mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { createActor } from 'xstate';
 import { provideEffects } from './actors/implementations.ts';
@@ -42,6 +43,7 @@ import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { watchLoopLag } from './os/loop-lag.ts';
+import { hubSettings } from './provisioning/hub/settings.ts';
 import { createEnsureModel } from './provisioning/models/ensure.ts';
 import { createFindModel } from './provisioning/models/find-model.ts';
 import { storePaths } from './provisioning/store/paths.ts';
@@ -113,7 +115,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   // --- engines and models
   const baseDir = dirname(environment.poolsFile.file);
   const paths = storePaths(environment.cacheDir);
-  const findModel = createFindModel({ paths, baseDir, ensure: createEnsureModel() });
+  const findModel = createFindModel({ paths, baseDir, ensure: createEnsureModel(), hub: hubSettings(process.env, homedir()) });
 
   // --- the control plane: its address is known once the API listens
   const { orchestrator } = environment;

@@ -24,7 +24,14 @@ export const provisionModel = ({ findModel }: ProvisionModelDeps): typeof poolAc
     const { model, model_source: source } = spec;
     try {
       if (model === null) return { id: spec.engine, path: null, bytes: null, ...stamp() };
-      const wanted = { reference: source?.ref ?? model, checksum: source?.checksum ?? null, cacheDir: source?.cache_dir ?? null, quant: spec.quant };
+      const wanted = {
+        reference: source?.ref ?? model,
+        checksum: source?.checksum ?? null,
+        cacheDir: source?.cache_dir ?? null,
+        quant: spec.quant,
+        engine: spec.engine,
+        refresh: false,
+      };
       const path = await findModel(wanted, { report: tellPool(self, 'model'), signal });
       return { ...(await inspect(path, spec)), ...stamp() };
     } catch (thrown) {

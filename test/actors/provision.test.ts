@@ -7,6 +7,7 @@ import { createActor, toPromise } from 'xstate';
 import { type ProvisionEngineDeps, provisionEngine } from '../../src/actors/provision-engine.ts';
 import { provisionModel } from '../../src/actors/provision-model.ts';
 import type { PoolSpec } from '../../src/machines/vocabulary.ts';
+import { hubSettings } from '../../src/provisioning/hub/settings.ts';
 import { createEnsureModel } from '../../src/provisioning/models/ensure.ts';
 import { createFindModel } from '../../src/provisioning/models/find-model.ts';
 import { storePaths } from '../../src/provisioning/store/paths.ts';
@@ -19,7 +20,12 @@ const engineFrom = (deps: ProvisionEngineDeps) => {
   return (facts: Partial<PoolSpec> = {}) => toPromise(silent(createActor(logic, { input: { spec: gpuSpec(facts) } })).start());
 };
 const modelFrom = async (baseDir: string, facts: Partial<PoolSpec>) => {
-  const findModel = createFindModel({ paths: storePaths(join(await temporaryDir(), 'cache')), baseDir, ensure: createEnsureModel() });
+  const findModel = createFindModel({
+    paths: storePaths(join(await temporaryDir(), 'cache')),
+    baseDir,
+    ensure: createEnsureModel(),
+    hub: hubSettings({}, '/nonexistent'),
+  });
   return toPromise(silent(createActor(provisionModel({ findModel }), { input: { spec: gpuSpec(facts) } })).start());
 };
 const silent = <A extends { subscribe(observer: { error: () => void }): unknown }>(actor: A): A => {

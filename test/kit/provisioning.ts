@@ -1,8 +1,9 @@
 /** A store of its own for a test, and passengers that remember what they were told. */
 import { join } from 'node:path';
+import { hubSettings } from '../../src/provisioning/hub/settings.ts';
 import type { Patience } from '../../src/provisioning/jobs/job.ts';
 import { createEnsureModel } from '../../src/provisioning/models/ensure.ts';
-import { createFindModel, type FindModel } from '../../src/provisioning/models/find-model.ts';
+import { createFindModel, type FindModel, type WantedModel } from '../../src/provisioning/models/find-model.ts';
 import type { Passenger } from '../../src/provisioning/store/flights.ts';
 import { type StorePaths, storePaths } from '../../src/provisioning/store/paths.ts';
 import { temporaryDir } from './engine-process.ts';
@@ -14,9 +15,18 @@ export interface TestStore {
   readonly find: FindModel;
 }
 
-export const testStore = async (patience = impatient, root: string | null = null): Promise<TestStore> => {
+export const wantedModel = (wanted: Partial<WantedModel> & Pick<WantedModel, 'reference'>): WantedModel => ({
+  checksum: null,
+  cacheDir: null,
+  quant: null,
+  engine: null,
+  refresh: false,
+  ...wanted,
+});
+
+export const testStore = async (patience = impatient, root: string | null = null, hub = hubSettings({}, '/nonexistent')): Promise<TestStore> => {
   const paths = storePaths(root ?? join(await temporaryDir(), 'cache'));
-  return { paths, find: createFindModel({ paths, baseDir: '/', ensure: createEnsureModel(patience) }) };
+  return { paths, find: createFindModel({ paths, baseDir: '/', ensure: createEnsureModel(patience), hub }) };
 };
 
 export interface Listener extends Passenger {

@@ -11,7 +11,7 @@ import { presentModel } from '../../src/provisioning/models/ensure.ts';
 import type { WantedModel } from '../../src/provisioning/models/find-model.ts';
 import { temporaryDir } from '../kit/engine-process.ts';
 import { type FileServer, fileServer, sha256Of, type Turn } from '../kit/file-server.ts';
-import { passenger, type TestStore, testStore } from '../kit/provisioning.ts';
+import { passenger, type TestStore, testStore, wantedModel } from '../kit/provisioning.ts';
 import { until } from '../kit/until.ts';
 
 const mayMount = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', tmpdir()]).status === 0;
@@ -34,7 +34,7 @@ const begin = async (
   const server = await fileServer(context);
   const { etag, ...rest } = changes;
   const url = server.put('/m/tiny.gguf', { content, script, ...(etag === undefined ? {} : { etag }) });
-  const wanted = { reference: url, checksum: `sha256:${sha256Of(content)}`, cacheDir: null, ...rest };
+  const wanted = wantedModel({ reference: url, checksum: `sha256:${sha256Of(content)}`, ...rest });
   return { server, store: await testStore(), url, wanted };
 };
 
@@ -90,7 +90,7 @@ describe('a model at a URL', () => {
     for (const shard of shards)
       server.put(`/${shard.name}`, { content: shard.content, script: [{ kind: 'cut', afterBytes: 20_000 }, { kind: 'serve' }] });
     const store = await testStore();
-    const path = await store.find({ reference: `${server.url}/${shards[0]?.name}`, checksum: null, cacheDir: null }, passenger());
+    const path = await store.find(wantedModel({ reference: `${server.url}/${shards[0]?.name}`, checksum: null }), passenger());
     expect(path).toMatch(/big-00001-of-00003\.gguf$/);
     for (const shard of shards) expect(readFileSync(join(path, '..', shard.name)).equals(shard.content)).toBe(true);
     expect(server.sentBytes()).toBeLessThan(300_000 * 1.25);
@@ -113,7 +113,7 @@ describe('an interrupted download', () => {
     const server = await fileServer(context);
     const reference = server.put('/large.gguf', { content: large, script: [{ kind: 'cut', afterBytes: 6_000_000 }, { kind: 'serve' }] });
     const store = await testStore();
-    const path = await store.find({ reference, checksum: `sha256:${sha256Of(large)}`, cacheDir: null }, passenger());
+    const path = await store.find(wantedModel({ reference, checksum: `sha256:${sha256Of(large)}` }), passenger());
     expect(readFileSync(path).equals(large)).toBe(true);
     expect(server.asked.map(({ range }) => range)).toEqual([null, expect.stringMatching(/^bytes=\d{7}-$/)]);
     expect(server.asked[1]?.ifRange).toMatch(/^"/);
@@ -199,7 +199,7 @@ describe('what cannot be had', () => {
   it('is download_unreachable where nobody listens, or the name is nobody’s', async () => {
     const store = await testStore();
     for (const reference of ['http://127.0.0.1:1/m.gguf', 'https://nobody.invalid/m.gguf']) {
-      expect(await failure(store.find({ reference, checksum: null, cacheDir: null }, passenger()))).toMatchObject({ code: 'download_unreachable' });
+      expect(await failure(store.find(wantedModel({ reference, checksum: null }), passenger()))).toMatchObject({ code: 'download_unreachable' });
     }
   });
 
@@ -216,7 +216,7 @@ describe('what cannot be had', () => {
     const server = await fileServer(context);
     const store = await testStore();
     const reference = server.put('/empty.gguf', { content: Buffer.alloc(0) });
-    expect(await failure(store.find({ reference, checksum: null, cacheDir: null }, passenger()))).toMatchObject({
+    expect(await failure(store.find(wantedModel({ reference, checksum: null }), passenger()))).toMatchObject({
       message: expect.stringContaining('no bytes'),
     });
   });
@@ -231,7 +231,7 @@ describe('what cannot be had', () => {
     'hf:org/name@-x',
   ])('is invalid_spec as %s', async (reference) => {
     const store = await testStore();
-    const reason = await failure(store.find({ reference, checksum: null, cacheDir: null }, passenger()));
+    const reason = await failure(store.find(wantedModel({ reference, checksum: null }), passenger()));
     expect(reason.code).toBe('invalid_spec');
     expect(reason.message).not.toContain('pass@');
   });
@@ -270,7 +270,7 @@ describe('the disk', () => {
     const server = await fileServer(context);
     const reference = server.put('/large.gguf', { content: randomBytes(3_000_000), script: [{ kind: 'chunked' }] });
     const store = await smallDisk();
-    expect(await failure(store.find({ reference, checksum: null, cacheDir: null }, passenger()))).toMatchObject({ code: 'disk_full' });
+    expect(await failure(store.find(wantedModel({ reference, checksum: null }), passenger()))).toMatchObject({ code: 'disk_full' });
     expect([...parts(store), ...finals(store)]).toEqual([]);
   });
 
@@ -281,7 +281,7 @@ describe('the disk', () => {
     await truncate(reference, 512 * 1024 * 1024);
     const delay = monitorEventLoopDelay({ resolution: 5 });
     delay.enable();
-    await failure(store.find({ reference, checksum: `sha256:${'0'.repeat(64)}`, cacheDir: null }, passenger()));
+    await failure(store.find(wantedModel({ reference, checksum: `sha256:${'0'.repeat(64)}` }), passenger()));
     delay.disable();
     expect(delay.percentile(99) / 1e6).toBeLessThan(50);
   });
@@ -332,13 +332,13 @@ describe('a file that somebody else put there', () => {
     await mkdir(store.paths.root, { recursive: true });
     const reference = join(store.paths.root, 'own.gguf');
     await writeFile(reference, content);
-    expect(await store.find({ reference, checksum: null, cacheDir: null }, passenger())).toBe(reference);
+    expect(await store.find(wantedModel({ reference, checksum: null }), passenger())).toBe(reference);
     const [first, second] = [passenger(), passenger()];
-    await store.find({ reference, checksum: `sha256:${sha256Of(content)}`, cacheDir: null }, first);
-    await store.find({ reference, checksum: `sha256:${sha256Of(content)}`, cacheDir: null }, second);
+    await store.find(wantedModel({ reference, checksum: `sha256:${sha256Of(content)}` }), first);
+    await store.find(wantedModel({ reference, checksum: `sha256:${sha256Of(content)}` }), second);
     expect([first.phases, second.phases]).toEqual([['verifying'], []]);
     await writeFile(reference, randomBytes(10));
-    expect(await failure(store.find({ reference, checksum: `sha256:${sha256Of(content)}`, cacheDir: null }, passenger()))).toMatchObject({
+    expect(await failure(store.find(wantedModel({ reference, checksum: `sha256:${sha256Of(content)}` }), passenger()))).toMatchObject({
       code: 'digest_mismatch',
     });
   });

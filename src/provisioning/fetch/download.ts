@@ -22,9 +22,16 @@ const lookAtDiskBytes = 64 * 1024 * 1024;
 export const download = async (job: DownloadJob, report: JobReport): Promise<Downloaded> => {
   const part = await openPart(job);
   try {
+    const recalled = part.offset;
     await recall(part, report);
     await fetchRest(part, job, report);
-    return await verify(part, job, report);
+    const whole = await verify(part, job, report);
+    if (whole !== null) return whole;
+    if (recalled === 0) return mismatched(job, part);
+    // Not necessarily the server's fault: what was there may have been torn, or another program's.
+    await beginAnew(part);
+    await fetchRest(part, job, report);
+    return (await verify(part, job, report)) ?? mismatched(job, part);
   } catch (thrown) {
     if (thrown instanceof Unwanted || isDiskFull(thrown)) await removePart(job.part);
     if (!isDiskFull(thrown)) throw thrown;
@@ -157,20 +164,26 @@ const watchFlow = (offset: () => number, response: IncomingMessage, { url, patie
   }, stallMs);
 };
 
-const verify = async (part: Part, job: DownloadJob, report: JobReport): Promise<Downloaded> => {
+/** Null: it is not what was asked for. */
+const verify = async (part: Part, job: DownloadJob, report: JobReport): Promise<Downloaded | null> => {
   report.phase('verifying');
-  const sha256 = part.sha256.digest('hex');
-  const found = part.offset === 0 && job.bytes !== 0 ? 'no bytes at all' : job.digest === null ? null : await matches(job.digest, part, sha256);
-  if (found !== null) {
-    throw new Unwanted({
-      code: 'digest_mismatch',
-      message: `expected ${shownUrl(job.url)} to be ${job.digest === null ? 'a file' : `${job.digest.algorithm}:${job.digest.hex}`}, found ${found}; nothing of it was kept. Correct the checksum, or ask whoever publishes the file`,
-      details: { url: shownUrl(job.url), found },
-    });
-  }
+  if (part.offset === 0 && job.bytes !== 0) throw notAsAsked(job, 'no bytes at all');
+  const sha256 = part.sha256.copy().digest('hex');
+  if (job.digest !== null && !(await matches(job.digest, part, sha256))) return null;
   await part.handle.datasync();
   return { bytes: part.offset, sha256 };
 };
+
+const mismatched = (job: DownloadJob, part: Part): never => {
+  throw notAsAsked(job, `${part.offset} bytes of sha256:${part.sha256.copy().digest('hex')}`);
+};
+
+const notAsAsked = ({ url, digest }: DownloadJob, found: string): Unwanted =>
+  new Unwanted({
+    code: 'digest_mismatch',
+    message: `expected ${shownUrl(url)} to be ${digest === null ? 'a file' : `${digest.algorithm}:${digest.hex}`}, found ${found}; nothing of it was kept. Correct the checksum, or ask whoever publishes the file`,
+    details: { url: shownUrl(url), found },
+  });
 
 const tooLarge = ({ url, mostBytes, bytes }: DownloadJob, found: number | null): Unwanted =>
   new Unwanted({

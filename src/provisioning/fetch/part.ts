@@ -98,12 +98,11 @@ export const hashFile = async (handle: FileHandle, bytes: number, hashes: readon
 };
 
 /** A digest of another kind needs the whole file and its size. */
-export const gitBlobHash = (bytes: number): Hash => createHash('sha1').update(`blob ${bytes}\0`);
+const gitBlobHash = (bytes: number): Hash => createHash('sha1').update(`blob ${bytes}\0`);
 
-export const matches = async (digest: Digest, part: Part, sha256: string): Promise<string | null> => {
-  if (digest.algorithm === 'sha256') return sha256 === digest.hex ? null : sha256;
+export const matches = async (digest: Digest, part: Part, sha256: string): Promise<boolean> => {
+  if (digest.algorithm === 'sha256') return sha256 === digest.hex;
   const hash = gitBlobHash(part.offset);
   await hashFile(part.handle, part.offset, [hash], () => undefined);
-  const found = hash.digest('hex');
-  return found === digest.hex ? null : found;
+  return hash.digest('hex') === digest.hex;
 };

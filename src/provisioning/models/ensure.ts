@@ -4,7 +4,7 @@
  */
 import { mkdir, rename, stat, symlink, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncDir } from '../../os/atomic-file.ts';
+import { syncDir, writeFileAtomically } from '../../os/atomic-file.ts';
 import { bootId } from '../../os/boot-id.ts';
 import { shownUrl, storeFailed } from '../fetch/failures.ts';
 import { noteOf } from '../fetch/part.ts';
@@ -35,14 +35,15 @@ export const presentModel = async (dir: string, key: string): Promise<ModelRecor
   const record = await readRecord(dir, key);
   if (record === null || !record.complete) return null;
   const sizes = await Promise.all(record.files.map(({ path }) => sizeOf(path)));
-  return record.files.every(({ bytes }, index) => bytes === sizes[index]) ? record : null;
+  const isNamed = await stat(record.path).catch(() => null);
+  return isNamed !== null && record.files.every(({ bytes }, index) => bytes === sizes[index]) ? record : null;
 };
 
 const work = async (paths: StorePaths, plan: ModelPlan, patience: Patience, report: JobReport, signal: AbortSignal): Promise<ModelRecord> => {
   const waits = () => void tellOthersProgress(plan, report);
   return withLease(`${paths.locks}/model-${plan.key}.lock`, signal, waits, async () => {
     const present = await presentModel(paths.modelRecords, plan.key);
-    return present ?? fetchAll(paths, plan, patience, report, signal);
+    return present !== null && present.revision === plan.revision ? present : fetchAll(paths, plan, patience, report, signal);
   });
 };
 
@@ -76,20 +77,26 @@ const fetchAll = async (paths: StorePaths, plan: ModelPlan, patience: Patience, 
       progress: (done, total) => report.progress(before + done, total === null || rest === null ? null : before + total + rest),
     };
     const known = earlier?.files.find(({ path }) => path === file.final) ?? null;
-    const there = await sizeOf(file.final);
-    const isThere = there !== null && (known?.bytes ?? file.bytes) === there;
-    const got = isThere ? null : await fetchOne(file, patience, shifted, signal);
-    const digest = known !== null && isThere ? known.digest : digestOf(file, got);
-    record = {
+    const waits = () => void tellOthersProgress(plan, report);
+    const withFile = (bytes: number, digest: string): ModelRecord => ({
       ...record,
-      files: [...record.files, { path: file.final, from: shownUrl(file.url), bytes: got?.bytes ?? there ?? 0, digest }],
+      files: [...record.files, { path: file.final, from: shownUrl(file.url), bytes, digest }],
       at: new Date().toISOString(),
-    };
-    await writeRecord(paths.modelRecords, record);
-    if (got !== null) await place(file);
+    });
+    record = await withLease(file.lock, signal, waits, async () => {
+      const there = await sizeOf(file.final);
+      if (there !== null && (known?.bytes ?? file.bytes) === there) return withFile(there, known?.digest ?? digestOf(file, null));
+      const got = await fetchOne(file, patience, shifted, signal);
+      const noted = withFile(got.bytes, digestOf(file, got));
+      // Said before it is so: what is said and not there is fetched again, what is there and not said would be too.
+      await writeRecord(paths.modelRecords, noted);
+      await place(file);
+      return noted;
+    });
     await linkUp(file);
   }
   const complete = { ...record, complete: true };
+  if (plan.ref !== null) await writeRef(plan.ref);
   await writeRecord(paths.modelRecords, complete);
   await appendProvenance(paths.provenance, {
     action: 'fetched',
@@ -139,6 +146,11 @@ const linkUp = async ({ link }: PlannedFile): Promise<void> => {
   } catch (thrown) {
     throw storeFailed(link.path, thrown);
   }
+};
+
+const writeRef = async ({ path, text }: NonNullable<ModelPlan['ref']>): Promise<void> => {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFileAtomically(path, text, { mode: 0o644 });
 };
 
 const ignoreMissing = (thrown: unknown): void => {

@@ -1,5 +1,8 @@
 /** From a model reference to a path on this machine: what is there is taken without asking anybody, the rest is fetched. */
 import { resolve } from 'node:path';
+import type { EngineName } from '../../machines/vocabulary.ts';
+import { findOnHub } from '../hub/find-on-hub.ts';
+import type { HubSettings } from '../hub/settings.ts';
 import type { Passenger } from '../store/flights.ts';
 import { type StorePaths, storePaths } from '../store/paths.ts';
 import { type EnsureModel, presentModel } from './ensure.ts';
@@ -11,6 +14,12 @@ export interface WantedModel {
   readonly reference: string;
   /** `sha256:…`; null: none was given. */
   readonly checksum: string | null;
+  /** Quantisation, where the reference leaves a choice. */
+  readonly quant: string | null;
+  /** llama-server reads one file, others a folder; null: whatever there is. */
+  readonly engine: EngineName | null;
+  /** Asks the hub again what a branch is; a daemon never does, so that a model changes only when somebody says so. */
+  readonly refresh: boolean;
   /** Where models are kept instead of in the store; null: in the store. */
   readonly cacheDir: string | null;
 }
@@ -20,14 +29,16 @@ export interface FindModelDeps {
   /** Relative paths begin here. */
   readonly baseDir: string;
   readonly ensure: EnsureModel;
+  readonly hub: HubSettings;
 }
 
 export type FindModel = (wanted: WantedModel, passenger: Passenger) => Promise<string>;
 
 /** Rejects with CauseError, or with the reason of the signal. A plain path is not looked at unless there is a checksum. */
 export const createFindModel =
-  ({ paths, baseDir, ensure }: FindModelDeps): FindModel =>
-  async ({ reference, checksum, cacheDir }, passenger) => {
+  ({ paths, baseDir, ensure, hub }: FindModelDeps): FindModel =>
+  async (wanted, passenger) => {
+    const { reference, checksum, cacheDir } = wanted;
     const found = parseReference(reference, checksum !== null);
     const store = cacheDir === null ? paths : storePaths(resolve(baseDir, cacheDir));
     switch (found.kind) {
@@ -41,6 +52,11 @@ export const createFindModel =
         return (present ?? (await ensure(store, planUrl(store, found.url, checksum), passenger))).path;
       }
       case 'hub':
-        throw new Error('hub');
+        return findOnHub(
+          { hub, store, hubDir: cacheDir === null && hub.cacheDir !== null ? hub.cacheDir : store.hub, ensure },
+          found,
+          wanted,
+          passenger,
+        );
     }
   };

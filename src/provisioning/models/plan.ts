@@ -13,6 +13,8 @@ export interface PlannedFile {
   readonly part: string;
   /** Where it appears, by a rename, once it is verified. */
   readonly final: string;
+  /** Who may write the part. */
+  readonly lock: string;
   /** A second name for it that is made then; null: none. */
   readonly link: { readonly path: string; readonly target: string } | null;
 }
@@ -23,6 +25,8 @@ export interface ModelPlan {
   readonly revision: string | null;
   readonly path: string;
   readonly files: readonly PlannedFile[];
+  /** A file that names the commit of a branch, written at the end; null: none. */
+  readonly ref: { readonly path: string; readonly text: string } | null;
 }
 
 /** Of a URL, the key: what is pinned is the same wherever it comes from. */
@@ -42,8 +46,9 @@ export const planUrl = (paths: StorePaths, url: string, checksum: string | null)
       bytes: null,
       part: join(paths.parts, `${key}-${index}`),
       final: join(dir, each),
+      lock: join(paths.locks, `file-${shortHash(join(dir, each))}.lock`),
       link: null,
     }),
   );
-  return { key, reference: shownUrl(url), revision: null, path: join(dir, names[0] ?? name), files };
+  return { key, reference: shownUrl(url), revision: null, path: join(dir, names[0] ?? name), files, ref: null };
 };
