@@ -157,7 +157,10 @@ const restart = map({
 const shape = map({
   id: described(poolId(), 'Name of the pool.'),
   engine: described(v.picklist(['llamacpp', 'vllm', 'sglang', 'tgi', 'custom'], 'llamacpp, vllm, sglang, tgi or custom'), 'What serves the model.'),
-  model: described(orNull(word('a model reference')), 'The model: a path, file:/…, or what is fetched: https://…, hf:org/repo[/file][@revision]. Required but for custom engines.'),
+  model: described(
+    orNull(word('a model reference')),
+    'The model: a path, file:/…, or what is fetched: https://…, hf:org/repo[/file][@revision]. Required but for custom engines.',
+  ),
   devices: described(devices(), 'GPUs of the pool by index or UUID, MIG slices by UUID. Never others than these.'),
   slots: described(v.optional(whole(1, 1024, 'requests'), 1), 'Requests the engine works on at once.'),
   ctx: described(orNull(whole(1, 16_777_216, 'tokens')), "Context of each slot; null: the engine's default."),
