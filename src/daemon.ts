@@ -43,9 +43,11 @@ import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { watchLoopLag } from './os/loop-lag.ts';
+import { createInstallEngine } from './provisioning/engines/install.ts';
 import { hubSettings } from './provisioning/hub/settings.ts';
 import { createEnsureModel } from './provisioning/models/ensure.ts';
 import { createFindModel } from './provisioning/models/find-model.ts';
+import { createSelfTest } from './provisioning/self-test/self-test.ts';
 import { storePaths } from './provisioning/store/paths.ts';
 import { openStateStore } from './state/files.ts';
 import type { StateStore } from './state/store.ts';
@@ -116,6 +118,8 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const baseDir = dirname(environment.poolsFile.file);
   const paths = storePaths(environment.cacheDir);
   const findModel = createFindModel({ paths, baseDir, ensure: createEnsureModel(), hub: hubSettings(process.env, homedir()) });
+  const simulated = source.name === 'simulated';
+  const installEngine = createInstallEngine({ paths, baseDir, simulated, selfTest: createSelfTest({ simulated }) });
 
   // --- the control plane: its address is known once the API listens
   const { orchestrator } = environment;
@@ -143,6 +147,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     advertiseHost,
     baseDir,
     findModel,
+    installEngine,
     handoffs: {
       runtimeDir,
       autoDelete: environment.autoDeleteHandoff,
@@ -203,7 +208,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const views: LiveViews = createLiveViews({
     node,
     since,
-    around: { machineId: environment.machineId, version, simulated: source.name === 'simulated', host: () => facts },
+    around: { machineId: environment.machineId, version, simulated, host: () => facts },
     keptRestarts,
     staleMs: 3 * environment.gpuDiscoveryIntervalMs,
   });

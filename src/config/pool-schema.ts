@@ -35,12 +35,13 @@ const provisioning = v.variant(
       executable: described(orNull(path()), "Path or name of the engine's program; null: by its usual name on the PATH."),
     }),
     map({
-      mode: described(v.literal('binary'), 'A released program is fetched.'),
+      mode: described(v.literal('binary'), 'A release is fetched, unpacked and tested.'),
       binary: described(
         map({
-          url: described(webUrl(), 'The release.'),
+          url: described(webUrl(), 'The release: tar (gzip, zstd or plain), zip, or the program itself.'),
           checksum: described(digest(), 'What it must hash to.'),
           install_dir: described(orNull(path()), "Where it goes; null: below the daemon's cache."),
+          executable: described(orNull(path()), "The engine's program, from the top of the archive; null: by its usual name."),
         }),
         'What is fetched.',
       ),

@@ -76,7 +76,16 @@ export type EngineName = 'llamacpp' | 'vllm' | 'sglang' | 'tgi' | 'custom';
 /** How the engine comes to be on disk. `external`: it is there already. */
 export type Provisioning =
   | { readonly mode: 'external'; readonly executable: string | null }
-  | { readonly mode: 'binary'; readonly binary: { readonly url: string; readonly checksum: string; readonly install_dir: string | null } }
+  | {
+      readonly mode: 'binary';
+      readonly binary: {
+        readonly url: string;
+        readonly checksum: string;
+        readonly install_dir: string | null;
+        /** From the top of the archive; `null`: by its usual name. */
+        readonly executable: string | null;
+      };
+    }
   | {
       readonly mode: 'source';
       readonly source: {

@@ -357,7 +357,9 @@ describe.skipIf(realEngine === null || tinyModel === null)('the real llama-serve
       provisioning: { mode: 'external', executable: realEngine },
       ctx: 256,
     });
-    const engine = await done(provisionEngine({ baseDir: '/' }), { spec });
+    const engine = await done(provisionEngine({ baseDir: '/', installEngine: () => Promise.reject(new Error('nothing is to be installed')) }), {
+      spec,
+    });
     const model = await done(provisionModel({ findModel: async ({ reference }) => fileURLToPath(reference) }), { spec });
     expect(engine.version).toMatch(/\d/);
     expect(engine.knownFlags).toContain('--port');

@@ -1,11 +1,13 @@
 /** What a pools file names and the machine lacks: the daemon fetches it, goes on where another stopped, and lets go at once. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { tarGz } from '../kit/archives.ts';
 import { daemonHouse, type House, patient } from '../kit/daemon.ts';
 import { asking } from '../kit/daemon-api.ts';
 import { fileServer, sha256Of } from '../kit/file-server.ts';
+import { hubStandIn } from '../kit/hub.ts';
 
 const content = randomBytes(2_000_000);
 const half = 1_000_000;
@@ -20,6 +22,30 @@ const partBytes = ({ dir }: House): number => {
       )
     : 0;
 };
+
+describe.concurrent('a pools file on an empty machine', patient, () => {
+  it('that names a release and a repository of a hub comes to be ready, and again without a network', async (t) => {
+    const hub = await hubStandIn(t);
+    hub.commit('org/tiny-GGUF', { 'tiny-Q4_K_M.gguf': content, 'tiny-Q8_0.gguf': randomBytes(10) });
+    const house = await daemonHouse(t, { HF_ENDPOINT: hub.url });
+    const archive = tarGz([{ name: 'llama/llama-server', content: readFileSync(join(house.dir, 'bin', 'llama-server')) }]);
+    const binary = { url: hub.api.put('/llama.tar.gz', { content: archive }), checksum: `sha256:${sha256Of(archive)}` };
+    await house.declare([house.stub('pool-0', { model: 'hf:org/tiny-GGUF', quant: 'Q4_K_M', provisioning: { mode: 'binary', binary } })]);
+    const daemon = await house.start();
+    const [ready] = await daemon.ready('pool-0');
+    expect(ready?.model).toBe('tiny-Q4_K_M');
+    const passed = (await daemon.events('pool-0')).map(({ to }) => to).join(' ');
+    expect(passed).toMatch(/engine\.building/);
+
+    await daemon.ask('POST', '/v2/pools/pool-0/drain', {});
+    await daemon.sees('pool-0', 'stopped', ({ substate }) => substate === 'stopped');
+    await daemon.end();
+    await Promise.all([hub.api.close(), hub.files.close()]);
+    const next = await house.start();
+    await next.ask('POST', '/v2/pools/pool-0/preload');
+    await next.ready('pool-0');
+  });
+});
 
 describe.concurrent('a model that the pools file names by its URL', patient, () => {
   it('is fetched once for two pools, shown while it comes, and found without a network by the next daemon', async (t) => {

@@ -4,6 +4,8 @@
  * Hashing, unpacking and reading bodies keep a thread busy for minutes; the daemon's own has engines to watch.
  */
 import type { Cause, ProvisionPhase } from '../../machines/vocabulary.ts';
+import type { Limits } from '../archive/entry.ts';
+import type { Staged } from '../archive/stage.ts';
 
 /** What a file must hash to. `git-sha1`: of a git blob, as hubs name small files. */
 export interface Digest {
@@ -48,16 +50,35 @@ export interface HashJob {
   readonly path: string;
 }
 
+export interface UnpackJob {
+  readonly kind: 'unpack';
+  readonly archive: string;
+  /** Must not be there. */
+  readonly into: string;
+  /** Name of a program that is no archive. */
+  readonly program: string;
+  readonly limits: Limits;
+}
+
+/** Which of these files are not what they were when they came. */
+export interface CheckJob {
+  readonly kind: 'check';
+  readonly dir: string;
+  readonly files: readonly { readonly path: string; readonly sha256: string }[];
+}
+
 export interface JobReport {
   phase(phase: ProvisionPhase): void;
   progress(doneBytes: number, totalBytes: number | null): void;
 }
 
-export type Job = DownloadJob | HashJob;
+export type Job = DownloadJob | HashJob | UnpackJob | CheckJob;
 
 export interface Outputs {
   readonly download: Downloaded;
   readonly hash: Downloaded;
+  readonly unpack: Staged;
+  readonly check: { readonly changed: readonly string[] };
 }
 
 export type JobMessage =

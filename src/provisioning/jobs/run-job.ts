@@ -27,7 +27,8 @@ export const runJob = <J extends Job>(job: J, report: JobReport, signal: AbortSi
           settle = () => reject(new CauseError(message.cause));
           return;
         case 'done':
-          settle = () => resolve(message.output);
+          // Of the kind of the job: the other end is `worker.ts`, started by us with this very job.
+          settle = () => resolve(message.output as Outputs[J['kind']]);
       }
     });
     worker.once('error', (error) => {
