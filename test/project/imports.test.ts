@@ -119,7 +119,7 @@ const rows: readonly Row[] = [
   {
     area: 'cli/local',
     is: 'a person without a daemon',
-    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'provisioning'],
+    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'provisioning', 'state'],
     types: [],
     packages: ['commander', 'valibot'],
     node: 'all',
