@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { createActor } from 'xstate';
 import { provideEffects } from './actors/implementations.ts';
 import { openLaunching } from './actors/launch/launching.ts';
+import { ownUnitRisk } from './actors/launch/own-unit.ts';
 import { portLeases } from './actors/launch/ports.ts';
 import type { Owners } from './actors/name-owners.ts';
 import { readApiKey } from './actors/probe/read-api-key.ts';
@@ -279,6 +280,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const token = config.token.current();
   const fingerprint = token === null ? null : fingerprintOf(token);
   log.info({ url, metrics_url: metricsUrl, state_dir: stateDir, runtime_dir: runtimeDir, version, identity: fingerprint }, 'listening');
+  if (launcher.name === 'detached') void ownUnitRisk().then((risk) => risk && log[risk.level](risk.message));
 
   let stopping: Promise<StopReport> | null = null;
   const hurry = new AbortController();
