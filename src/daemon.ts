@@ -13,6 +13,7 @@ import type { Owners } from './actors/name-owners.ts';
 import { readApiKey } from './actors/probe/read-api-key.ts';
 import type { Config } from './config/config.ts';
 import { advertisedAddress } from './config/environment.ts';
+import { mostPools } from './config/pool-schema.ts';
 import { changeSpec, parsePoolSpec } from './config/pool-spec.ts';
 import { loadPools } from './config/pools-file.ts';
 import { hashSpec } from './config/spec-hash.ts';
@@ -216,6 +217,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       store,
       version,
       poolsFile: environment.poolsFile.file,
+      mostPools,
       changeSpec,
       hashOf: hashSpec,
       stoodStillMs: () => lag.stood(),

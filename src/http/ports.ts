@@ -29,6 +29,8 @@ export type CommandResult =
       readonly retryAfterMs: number;
       readonly details: Readonly<Record<string, unknown>>;
     }
+  /** 429: the node has as many pools as there may be. */
+  | { readonly ok: false; readonly problem: 'too_many'; readonly message: string; readonly retryAfterMs: number }
   /** 422: the new spec is not valid. One line per mistake. */
   | { readonly ok: false; readonly problem: 'invalid'; readonly mistakes: readonly string[] };
 
