@@ -117,6 +117,14 @@ export type ParsePoolSpec = (
   value: unknown,
 ) => { readonly ok: true; readonly spec: PoolSpec } | { readonly ok: false; readonly mistakes: readonly SpecMistake[] };
 
+/** In PEM. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Who signed the certificates that clients must show; null: they need none. */
+  readonly clientCa: string | null;
+}
+
 /** Who may ask. */
 export interface AuthOptions {
   /** Read at each request, so that it can rotate; null: none is set. */

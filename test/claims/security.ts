@@ -189,17 +189,16 @@ export const threats: readonly Threat[] = [
       'are never longer than 8 KiB, not by escaping either, and end on whole characters',
     ),
   ]),
-  threat(
-    35,
-    'a forged answer of the control plane',
-    'https but on loopback; no redirect; only known fields count',
-    [
-      ...by('config/environment.test.ts', 'over plain http is refused on another machine unless that is allowed'),
-      ...by('orchestrator/client.test.ts', 'follows no redirect, so that the token stays where it belongs'),
-      ...by('orchestrator/client.test.ts', 'takes a body that is no answer for no answer, and an interval that is no number for none'),
-    ],
-    { missing: 'an authority of its own for orchestratord' },
-  ),
+  threat(35, 'a forged answer of the control plane', 'https but on loopback; no redirect; only known fields count', [
+    ...by('config/environment.test.ts', 'over plain http is refused on another machine unless that is allowed'),
+    ...by('orchestrator/client.test.ts', 'follows no redirect, so that the token stays where it belongs'),
+    ...by('orchestrator/client.test.ts', 'takes a body that is no answer for no answer, and an interval that is no number for none'),
+    ...by(
+      'os/tls-fetch.test.ts',
+      'believes the authority it was given, and no other',
+      'believes no certificate that has ended or is of another name',
+    ),
+  ]),
   threat(36, 'a clock that is set', 'nothing about access asks for the time of day'),
   threat(
     37,

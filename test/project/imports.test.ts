@@ -107,7 +107,7 @@ const rows: readonly Row[] = [
     packages: [],
     node: 'all',
   },
-  { area: 'cli', is: 'a person over HTTP', values: ['shared'], types: [], packages: ['commander', 'valibot'], node: 'all' },
+  { area: 'cli', is: 'a person over HTTP', values: ['shared', 'os/tls-fetch.ts'], types: [], packages: ['commander', 'valibot'], node: 'all' },
   {
     area: 'cli/local',
     is: 'a person without a daemon',
