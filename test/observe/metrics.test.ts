@@ -219,7 +219,7 @@ it('a thousand pools fit into a megabyte and are rendered fast', async () => {
     const start = performance.now();
     const text = await metrics.render();
     fastest = Math.min(fastest, performance.now() - start);
-    expect(text.length).toBeLessThan(1_000_000);
+    expect(text.length).toBeLessThan(1024 * 1024);
   }
   expect(fastest).toBeLessThan(20);
 });

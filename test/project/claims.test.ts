@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { covers, joinFaults, joinRequirements, joinThreats, rowsOf, threatsOf, unknownTags } from '../../tools/claims/collect.ts';
 import { faultsPage, requirementsPage, securityPage } from '../../tools/claims/pages.ts';
 import { allTests, scenariosIn, titlesIn } from '../../tools/claims/tests.ts';
+import { reasonsPage } from '../../tools/reasons/page.ts';
 import { faults, laterRows } from '../claims/faults.ts';
 import { requirements } from '../claims/requirements.ts';
 import { threats } from '../claims/security.ts';
@@ -97,6 +98,7 @@ it.each([
   ['docs/requirements.md', requirementsPage],
   ['docs/faults.md', faultsPage],
   ['docs/security.md', securityPage],
+  ['docs/reasons.md', reasonsPage],
 ] as const)('%s is what the tests say; if not: npm run generate', (file, page) => {
   expect(readFileSync(join(root, file), 'utf8')).toBe(page());
 });
