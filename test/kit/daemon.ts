@@ -110,6 +110,8 @@ export const filesWith = (dir: string, text: string): readonly string[] =>
 /** Spares each process the compiling of what the one before has compiled. */
 const compiled = resolve(import.meta.dirname, '../../node_modules/.cache/compiled');
 const command = resolve(import.meta.dirname, '../../bin/pool-managerd.js');
+/** `EXECUTABLE=dist/pool-managerd` has that one tested. */
+const executable = process.env['EXECUTABLE'] ? resolve(process.env['EXECUTABLE']) : null;
 const portsPerHouse = 8;
 
 /** `context` of the test that it ends with. */
@@ -221,7 +223,7 @@ const launchDaemon = (dir: string, index: number, env: Readonly<Record<string, s
   const [out, err] = [join(dir, `daemon-${index}.log`), join(dir, `daemon-${index}.err`)];
   const begun = performance.now();
   const files = [openSync(out, 'w'), openSync(err, 'w')];
-  const [program = process.execPath, ...argv] = [...under, process.execPath, command, 'serve'];
+  const [program = '', ...argv] = [...under, ...(executable === null ? [process.execPath, command] : [executable]), 'serve'];
   const child = spawn(program, argv, { cwd: dir, env: { ...env }, stdio: ['ignore', ...files] });
   for (const fd of files) closeSync(fd);
   const errors = () => readFileSync(err, 'utf8');
