@@ -14,10 +14,12 @@ import type { Owners } from './actors/name-owners.ts';
 import { readApiKey } from './actors/probe/read-api-key.ts';
 import type { Config } from './config/config.ts';
 import { advertisedAddress } from './config/environment.ts';
+import { mostPools } from './config/pool-schema.ts';
 import { changeSpec, parsePoolSpec } from './config/pool-spec.ts';
 import { loadPools } from './config/pools-file.ts';
 import { hashSpec } from './config/spec-hash.ts';
 import { followConfig } from './control/follow-config.ts';
+import { followTls } from './control/follow-tls.ts';
 import { createKeptRestarts } from './control/kept-restarts.ts';
 import { createLiveViews, type LiveViews } from './control/live-views.ts';
 import { createNodePort } from './control/node-port.ts';
@@ -43,6 +45,7 @@ import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { watchLoopLag } from './os/loop-lag.ts';
+import { createTlsFetch } from './os/tls-fetch.ts';
 import { openStateStore } from './state/files.ts';
 import type { StateStore } from './state/store.ts';
 
@@ -146,7 +149,12 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     },
     gpus: { intervalMs: environment.gpuDiscoveryIntervalMs, readDeadlineMs: gpuReadDeadlineMs },
     registration: orchestrator && {
-      orchestrator: { url: orchestrator.url, token: () => config.token.current(), allowInsecure: orchestrator.allowPlainHttp },
+      orchestrator: {
+        url: orchestrator.url,
+        token: () => config.token.current(),
+        fetch: createTlsFetch(() => config.tls.client()),
+        allowInsecure: orchestrator.allowPlainHttp,
+      },
       identity: {
         nodeId: environment.nodeId,
         machineId: environment.machineId,
@@ -217,6 +225,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       store,
       version,
       poolsFile: environment.poolsFile.file,
+      mostPools,
       changeSpec,
       hashOf: hashSpec,
       stoodStillMs: () => lag.stood(),
@@ -235,6 +244,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       api: app,
       on: listener ?? { host: environment.bind.host, port: environment.bind.port },
       auth,
+      tls: config.tls.server(),
       metrics: metricsOn && {
         app: createMetricsApp({
           metrics,
@@ -252,6 +262,12 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     return { ok: false, problem: 'cannot_listen', message: thrown instanceof Error ? thrown.message : String(thrown) };
   }
   own.port = listeners.api.port;
+  const renewing = followTls({
+    source: config.tls,
+    renew: (tls) => listeners.api.renew(tls),
+    tell: (line) => log.warn(line),
+    done: (line) => log.info(line),
+  });
   const url = urlOf(listeners.api);
   const metricsUrl = listeners.metrics && urlOf(listeners.metrics);
 
@@ -287,6 +303,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const stop = async (mode: 'keep' | 'drain'): Promise<StopReport> => {
     await following.close();
     const report = await stopNode(node, views, mode, hurry.signal);
+    renewing.stop();
     await listeners.close();
     node.stop();
     lag.stop();
@@ -303,7 +320,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       booted: booted.promise,
       isHealthy: () => node.getSnapshot().status === 'active',
       statusLine: () => statusLine(views),
-      reload: () => [...config.token.reload(), ...following.reload()],
+      reload: () => [...config.token.reload(), ...renewing.reload(), ...following.reload()],
       stop: (mode) => {
         stopping ??= stop(mode);
         return stopping;

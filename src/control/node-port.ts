@@ -16,6 +16,8 @@ export interface NodePortOptions {
   readonly version: string;
   /** Names the pools file in refusals. */
   readonly poolsFile: string;
+  /** Declared or attached; a declaration beyond is refused. */
+  readonly mostPools: number;
   readonly changeSpec: ChangeSpec;
   readonly hashOf: (spec: PoolSpec) => string;
   /** Milliseconds that the event loop stood still at a time of late; null: not long enough to be told. */

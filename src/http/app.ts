@@ -67,6 +67,7 @@ export const createApp = (deps: AppDeps) => {
       isPublic: (path) => open.has(path),
       route: routes.fetch,
       logger,
+      secret: () => auth.token(),
     }),
   };
 };
@@ -95,6 +96,7 @@ export const createMetricsApp = (deps: {
       isPublic: () => true,
       route: routes.fetch,
       logger,
+      secret: () => null,
     }),
   };
 };
