@@ -40,6 +40,7 @@ import { publicIdOf } from './machines/policies/berths.ts';
 import type { RunRecord } from './machines/vocabulary.ts';
 import { forPart, type Logger } from './observe/logger.ts';
 import { openObservers } from './observe/observers.ts';
+import { sanitise } from './observe/sanitise.ts';
 import { createRemovedPools } from './orchestrator/removed-pools.ts';
 import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
@@ -180,7 +181,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     inspectUrl: environment.inspectUrl,
     others: [since],
   });
-  const { journal, metrics } = observers;
+  const { journal, metrics, lookOn } = observers;
 
   // --- the charts
   const host = hostFacts();
@@ -228,11 +229,13 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       mostPools,
       changeSpec,
       hashOf: hashSpec,
+      withoutSecrets: (spec) => Object(sanitise(spec)),
       stoodStillMs: () => lag.stood(),
     }),
     journal,
     logs: createLogsPort({ stateDir, onFailure }),
     metrics,
+    inspect: lookOn,
     auth,
     parsePoolSpec,
     logger: http,

@@ -76,6 +76,14 @@ const rows: readonly Row[] = [
     node: 'all',
   },
   {
+    area: 'http/dashboard/page',
+    is: 'runs in a browser',
+    values: [],
+    types: ['machines', 'http'],
+    packages: [],
+    node: [],
+  },
+  {
     area: 'observe',
     is: 'tells what the machines did',
     values: ['shared', ...words],
