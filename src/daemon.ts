@@ -4,6 +4,7 @@
  * config → effects → charts → observers → HTTP. Knows no signals and no exit codes: `serve.ts` does.
  */
 import { mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { createActor } from 'xstate';
 import { provideEffects } from './actors/implementations.ts';
@@ -47,6 +48,12 @@ import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { watchLoopLag } from './os/loop-lag.ts';
 import { createTlsFetch } from './os/tls-fetch.ts';
+import { createInstallEngine } from './provisioning/engines/install.ts';
+import { hubSettings } from './provisioning/hub/settings.ts';
+import { createEnsureModel } from './provisioning/models/ensure.ts';
+import { createFindModel } from './provisioning/models/find-model.ts';
+import { createSelfTest } from './provisioning/self-test/self-test.ts';
+import { storePaths } from './provisioning/store/paths.ts';
 import { openStateStore } from './state/files.ts';
 import type { StateStore } from './state/store.ts';
 
@@ -112,6 +119,13 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     if (refusal !== null) return { ok: false, problem: 'no_gpu', message: refusal };
   }
 
+  // --- engines and models
+  const baseDir = dirname(environment.poolsFile.file);
+  const paths = storePaths(environment.cacheDir);
+  const findModel = createFindModel({ paths, baseDir, ensure: createEnsureModel(), hub: hubSettings(process.env, homedir()) });
+  const simulated = source.name === 'simulated';
+  const installEngine = createInstallEngine({ paths, baseDir, simulated, selfTest: createSelfTest({ simulated }) });
+
   // --- the control plane: its address is known once the API listens
   const { orchestrator } = environment;
   const own = { port: environment.bind.port };
@@ -136,7 +150,9 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     onTrouble: (poolId, cause) => log.error({ pool_id: publicIdOf(poolId), reason: cause.code }, cause.message),
     bootId,
     advertiseHost,
-    baseDir: dirname(environment.poolsFile.file),
+    baseDir,
+    findModel,
+    installEngine,
     handoffs: {
       runtimeDir,
       autoDelete: environment.autoDeleteHandoff,
@@ -202,7 +218,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const views: LiveViews = createLiveViews({
     node,
     since,
-    around: { machineId: environment.machineId, version, simulated: source.name === 'simulated', host: () => facts },
+    around: { machineId: environment.machineId, version, simulated, host: () => facts },
     keptRestarts,
     staleMs: 3 * environment.gpuDiscoveryIntervalMs,
   });

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AnyActorLogic, createActor, type EventObject, type InputFrom, type OutputFrom, setup, toPromise } from 'xstate';
 import { adoptEngine } from '../../src/actors/adopt-engine.ts';
@@ -356,8 +357,10 @@ describe.skipIf(realEngine === null || tinyModel === null)('the real llama-serve
       provisioning: { mode: 'external', executable: realEngine },
       ctx: 256,
     });
-    const engine = await done(provisionEngine({ baseDir: '/' }), { spec });
-    const model = await done(provisionModel({ baseDir: '/' }), { spec });
+    const engine = await done(provisionEngine({ baseDir: '/', installEngine: () => Promise.reject(new Error('nothing is to be installed')) }), {
+      spec,
+    });
+    const model = await done(provisionModel({ findModel: async ({ reference }) => fileURLToPath(reference) }), { spec });
     expect(engine.version).toMatch(/\d/);
     expect(engine.knownFlags).toContain('--port');
     expect(model).toMatchObject({ id: 'tiny-random-llama', bytes: expect.any(Number) });

@@ -215,9 +215,9 @@ export const faults: readonly Fault[] = [
     ...by('state/files.test.ts', 'A record with a bit flipped, at every byte, is set aside or as it was'),
     ...by('actors/load-state.test.ts', 'do not cost a pool its engine'),
   ]),
-  fault(71, 'disk full in a download', 'part file removed, no_space', [], { missing: 'nothing is fetched yet' }),
-  fault(72, 'a partial or corrupted download', 'nothing unverified is visible', [], { missing: 'nothing is fetched yet' }),
-  fault(73, 'hashing 40 GB stalls the loop', 'loop lag below 50 ms', [], { missing: 'nothing is hashed yet' }),
+  fault(71, 'disk full in a download', 'part file removed, disk_full'),
+  fault(72, 'a partial or corrupted download', 'nothing unverified is visible; nine bytes of ten are kept'),
+  fault(73, 'hashing 40 GB stalls the loop', 'loop lag below 50 ms'),
   fault(74, 'logs fill the disk', 'below the cap', by('logs/flood.test.ts', 'a flood is bounded on disk and in memory')),
   fault(75, 'two daemons on one node', 'the second exits 75, the first is undisturbed', [
     ...by('os/lock.test.ts', 'A second daemon is refused at once and told the pid of the first, which is undisturbed'),

@@ -63,7 +63,9 @@ describe('what is served', () => {
   });
 
   it('imports only what is served', () => {
-    const imported = scripts().flatMap((name) => [...text(name).matchAll(/^(?:import|export)[^;]*? from '([^']+)';/gm)].map(([, to]) => [name, to?.replace('./', '') ?? '']));
+    const imported = scripts().flatMap((name) =>
+      [...text(name).matchAll(/^(?:import|export)[^;]*? from '([^']+)';/gm)].map(([, to]) => [name, to?.replace('./', '') ?? '']),
+    );
     expect(imported.length).toBeGreaterThan(30);
     expect(imported.filter(([, to]) => !files.has(to ?? ''))).toEqual([]);
   });

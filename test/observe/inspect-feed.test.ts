@@ -19,9 +19,7 @@ describe('the inspect feed', () => {
     const pool = system.add('pool-0');
     pool.send({ type: 'pool.start' });
     pool.send({ type: 'pool.start' });
-    await until('the engine to be spawned', () =>
-      of('pool-0#1').some((message) => JSON.stringify(message).includes('xstate.done.actor.spawn')),
-    );
+    await until('the engine to be spawned', () => of('pool-0#1').some((message) => JSON.stringify(message).includes('xstate.done.actor.spawn')));
     const own = of('pool-0#1');
     expect(own.map(({ type }) => type)).toEqual(expect.arrayContaining(['@xstate.actor', '@xstate.event', '@xstate.microstep', '@xstate.snapshot']));
     const step = own.find(({ type, event }) => type === '@xstate.microstep' && Object(event).type === 'pool.start');

@@ -52,9 +52,17 @@ const rows: readonly Row[] = [
     node: 'all',
   },
   {
+    area: 'provisioning',
+    is: 'engines and models, from a name to a file',
+    values: ['shared', 'os', 'engines', 'gpu'],
+    types: ['machines'],
+    packages: ['valibot', 'tar', 'yauzl'],
+    node: 'all',
+  },
+  {
     area: 'actors',
     is: 'acts',
-    values: ['shared', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'machines/policies'],
+    values: ['shared', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'provisioning', 'machines/policies'],
     types: ['machines', 'config'],
     packages: ['xstate', 'valibot', 'execa'],
     node: 'all',
@@ -62,7 +70,7 @@ const rows: readonly Row[] = [
   {
     area: 'actors/implementations.ts',
     is: 'gives the names in the machines their effects',
-    values: ['shared', 'actors', 'machines', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs'],
+    values: ['shared', 'actors', 'machines', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'provisioning'],
     types: ['config'],
     packages: ['xstate'],
     node: 'all',
@@ -119,7 +127,7 @@ const rows: readonly Row[] = [
   {
     area: 'cli/local',
     is: 'a person without a daemon',
-    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe'],
+    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'provisioning'],
     types: [],
     packages: ['commander', 'valibot'],
     node: 'all',
