@@ -9,15 +9,18 @@ import { dirname } from 'node:path';
 import { createActor } from 'xstate';
 import { provideEffects } from './actors/implementations.ts';
 import { openLaunching } from './actors/launch/launching.ts';
+import { ownUnitRisk } from './actors/launch/own-unit.ts';
 import { portLeases } from './actors/launch/ports.ts';
 import type { Owners } from './actors/name-owners.ts';
 import { readApiKey } from './actors/probe/read-api-key.ts';
 import type { Config } from './config/config.ts';
 import { advertisedAddress } from './config/environment.ts';
+import { mostPools } from './config/pool-schema.ts';
 import { changeSpec, parsePoolSpec } from './config/pool-spec.ts';
 import { loadPools } from './config/pools-file.ts';
 import { hashSpec } from './config/spec-hash.ts';
 import { followConfig } from './control/follow-config.ts';
+import { followTls } from './control/follow-tls.ts';
 import { createKeptRestarts } from './control/kept-restarts.ts';
 import { createLiveViews, type LiveViews } from './control/live-views.ts';
 import { createNodePort } from './control/node-port.ts';
@@ -38,11 +41,13 @@ import { publicIdOf } from './machines/policies/berths.ts';
 import type { RunRecord } from './machines/vocabulary.ts';
 import { forPart, type Logger } from './observe/logger.ts';
 import { openObservers } from './observe/observers.ts';
+import { sanitise } from './observe/sanitise.ts';
 import { createRemovedPools } from './orchestrator/removed-pools.ts';
 import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { watchLoopLag } from './os/loop-lag.ts';
+import { createTlsFetch } from './os/tls-fetch.ts';
 import { createInstallEngine } from './provisioning/engines/install.ts';
 import { hubSettings } from './provisioning/hub/settings.ts';
 import { createEnsureModel } from './provisioning/models/ensure.ts';
@@ -161,7 +166,12 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     },
     gpus: { intervalMs: environment.gpuDiscoveryIntervalMs, readDeadlineMs: gpuReadDeadlineMs },
     registration: orchestrator && {
-      orchestrator: { url: orchestrator.url, token: () => config.token.current(), allowInsecure: orchestrator.allowPlainHttp },
+      orchestrator: {
+        url: orchestrator.url,
+        token: () => config.token.current(),
+        fetch: createTlsFetch(() => config.tls.client()),
+        allowInsecure: orchestrator.allowPlainHttp,
+      },
       identity: {
         nodeId: environment.nodeId,
         machineId: environment.machineId,
@@ -187,7 +197,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     inspectUrl: environment.inspectUrl,
     others: [since],
   });
-  const { journal, metrics } = observers;
+  const { journal, metrics, lookOn } = observers;
 
   // --- the charts
   const host = hostFacts();
@@ -232,13 +242,16 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       store,
       version,
       poolsFile: environment.poolsFile.file,
+      mostPools,
       changeSpec,
       hashOf: hashSpec,
+      withoutSecrets: (spec) => Object(sanitise(spec)),
       stoodStillMs: () => lag.stood(),
     }),
     journal,
     logs: createLogsPort({ stateDir, onFailure }),
     metrics,
+    inspect: lookOn,
     auth,
     parsePoolSpec,
     logger: http,
@@ -250,6 +263,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       api: app,
       on: listener ?? { host: environment.bind.host, port: environment.bind.port },
       auth,
+      tls: config.tls.server(),
       metrics: metricsOn && {
         app: createMetricsApp({
           metrics,
@@ -267,6 +281,12 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     return { ok: false, problem: 'cannot_listen', message: thrown instanceof Error ? thrown.message : String(thrown) };
   }
   own.port = listeners.api.port;
+  const renewing = followTls({
+    source: config.tls,
+    renew: (tls) => listeners.api.renew(tls),
+    tell: (line) => log.warn(line),
+    done: (line) => log.info(line),
+  });
   const url = urlOf(listeners.api);
   const metricsUrl = listeners.metrics && urlOf(listeners.metrics);
 
@@ -295,12 +315,14 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const token = config.token.current();
   const fingerprint = token === null ? null : fingerprintOf(token);
   log.info({ url, metrics_url: metricsUrl, state_dir: stateDir, runtime_dir: runtimeDir, version, identity: fingerprint }, 'listening');
+  if (launcher.name === 'detached') void ownUnitRisk().then((risk) => risk && log[risk.level](risk.message));
 
   let stopping: Promise<StopReport> | null = null;
   const hurry = new AbortController();
   const stop = async (mode: 'keep' | 'drain'): Promise<StopReport> => {
     await following.close();
     const report = await stopNode(node, views, mode, hurry.signal);
+    renewing.stop();
     await listeners.close();
     node.stop();
     lag.stop();
@@ -317,7 +339,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       booted: booted.promise,
       isHealthy: () => node.getSnapshot().status === 'active',
       statusLine: () => statusLine(views),
-      reload: () => [...config.token.reload(), ...following.reload()],
+      reload: () => [...config.token.reload(), ...renewing.reload(), ...following.reload()],
       stop: (mode) => {
         stopping ??= stop(mode);
         return stopping;

@@ -202,7 +202,7 @@ const shape = map({
         once('each port once'),
       ),
     ),
-    'Ports to choose from; null: one of POOL_MANAGERD_PORT_RANGE.',
+    'Ports to choose from; null: one of POOL_MANAGERD_PORT_RANGE, and behind it what engines of several processes need.',
   ),
   provisioning: described(v.optional(provisioning, { mode: 'external' }), 'How the engine comes to be on disk.'),
   model_source: described(orNull(modelSource), 'Where the model comes from, if `model` does not say it all.'),

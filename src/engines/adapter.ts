@@ -26,6 +26,8 @@ export interface LaunchInput {
   readonly gpus: readonly GpuRef[];
   readonly simulated: boolean;
   readonly port: number;
+  /** The first of its side ports; absent or null: it has none. */
+  readonly sidePort?: number | null;
   /** What it was granted; absent or null: need or size of the GPUs is not known. */
   readonly vram?: VramShare | null;
 }
@@ -67,6 +69,8 @@ export interface EngineAdapter {
   };
   /** Milliseconds it may take to answer these; absent: the asker's own limit. */
   readonly askWithinMs?: number;
+  /** How many ports its processes need to find each other; absent: it is one process. */
+  readonly sidePorts?: number;
   /** Every flag explicit. Returns a Cause when the spec asks for what this engine must not be given. */
   plan(input: LaunchInput): LaunchPlan | Cause;
   /** Liveness; `loading` is neither a pass nor a failure. */

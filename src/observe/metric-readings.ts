@@ -27,6 +27,7 @@ const ofPool: readonly (readonly [NameOf<'gauge'>, (pool: PoolStatus) => number 
   ['pool_vram_used_bytes', (pool) => pool.vram_used_bytes],
   ['pool_vram_free_bytes', (pool) => pool.vram_free_bytes],
   ['pool_ready', (pool) => Number(pool.ready)],
+  ['pool_wanted', (pool) => Number(pool.wanted === 'up')],
   ['pool_live', (pool) => Number(pool.live)],
   ['pool_requests_running', (pool) => pool.active_leases],
 ];

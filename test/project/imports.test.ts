@@ -84,6 +84,14 @@ const rows: readonly Row[] = [
     node: 'all',
   },
   {
+    area: 'http/dashboard/page',
+    is: 'runs in a browser',
+    values: [],
+    types: ['machines', 'http'],
+    packages: [],
+    node: [],
+  },
+  {
     area: 'observe',
     is: 'tells what the machines did',
     values: ['shared', ...words],
@@ -115,7 +123,7 @@ const rows: readonly Row[] = [
     packages: [],
     node: 'all',
   },
-  { area: 'cli', is: 'a person over HTTP', values: ['shared'], types: [], packages: ['commander', 'valibot'], node: 'all' },
+  { area: 'cli', is: 'a person over HTTP', values: ['shared', 'os/tls-fetch.ts'], types: [], packages: ['commander', 'valibot'], node: 'all' },
   {
     area: 'cli/local',
     is: 'a person without a daemon',
@@ -135,7 +143,7 @@ const rows: readonly Row[] = [
 ];
 
 /** These know everything, and nothing but each other knows them. */
-const roots = ['main.ts', 'serve.ts', 'daemon.ts'];
+const roots = ['executable.ts', 'main.ts', 'serve.ts', 'daemon.ts'];
 
 const areaOf = (file: string): string | null => {
   if (!file.includes('/')) return roots.includes(file) ? file : 'shared';
