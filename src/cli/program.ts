@@ -37,6 +37,8 @@ Examples:
   pool-managerd logs pool-0 -f                  what its engine writes
   pool-managerd events -f --json                every transition, one JSON per line
   pool-managerd inspect pool-0                  its chart at work: events, guards, actions
+  pool-managerd pull                            fetch what the pools file names, before anything is started
+  pool-managerd prune                           what no pool uses; --yes removes it
   pool-managerd estimate model.gguf --ctx 8192  how much VRAM it would need, in parts
   pool-managerd explain events.jsonl 4711       why a pool did what it did then: guards, transitions, actions
 
@@ -167,6 +169,7 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
     .action((shell: Shell) => {
       context.stdout.write(completionFor(shell, program));
     });
+  addStoreCommands(program, context);
   const config = program.command('config').description('the pools file, without a daemon');
   config
     .command('check <file>')
@@ -180,6 +183,46 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
     .command('example')
     .description('a pools file to begin with')
     .action(() => configExample(context));
+};
+
+/** Engines and models on this machine. */
+const addStoreCommands = (program: Command, context: CliContext): void => {
+  const local = (name: string, summary: string): Command =>
+    program.command(name).description(summary).option('--pools <file>', 'the pools file (default: POOL_MANAGERD_CONFIG, or pools.yaml)');
+  const given = (command: Command): Options => command.optsWithGlobals<Options>();
+  local('pull [model]', 'fetch a model, or all engines and models that the pools file names, before anything is started')
+    .option('--pool <id>', 'only what this pool needs')
+    .option('--checksum <digest>', 'what the model must hash to, as sha256:…')
+    .option('-q, --quant <name>', 'quantisation, where the reference leaves a choice')
+    .option('-e, --engine <name>', 'engine that it is for, where a repository has several forms of it')
+    .action(async (model: string | undefined, _own: Options, command: Command) => {
+      const options = given(command);
+      const word = (name: string): string | null => text(options, name);
+      await (await import('./local/pull.ts')).pull(context, model ?? null, {
+        poolsFile: word('pools'),
+        pool: word('pool'),
+        checksum: word('checksum'),
+        quant: word('quant'),
+        engine: word('engine'),
+        json: isSet(options, 'json'),
+      });
+    });
+  local('models', 'the models that were fetched, from where, and which pools use them').action(async (_own: Options, command: Command) =>
+    (await import('./local/store.ts')).listModels(context, { poolsFile: text(given(command), 'pools'), json: isSet(given(command), 'json') }),
+  );
+  local('engines', 'the engines that were installed, from where, and which pools use them').action(async (_own: Options, command: Command) =>
+    (await import('./local/store.ts')).listEngines(context, { poolsFile: text(given(command), 'pools'), json: isSet(given(command), 'json') }),
+  );
+  local('prune', 'shows what no pool uses; --yes removes it')
+    .option('--yes', 'remove it')
+    .action(async (_own: Options, command: Command) => {
+      const options = given(command);
+      await (await import('./local/store.ts')).pruneStore(context, {
+        poolsFile: text(options, 'pools'),
+        json: isSet(options, 'json'),
+        yes: isSet(options, 'yes'),
+      });
+    });
 };
 
 type Options = Readonly<Record<string, unknown>>;

@@ -26,7 +26,7 @@ const longestKeepMs = 1_000;
 type Commands = Pick<NodePort, 'accepts' | 'preload' | 'drain' | 'resume' | 'reload' | 'declare' | 'remove'>;
 type Refusal = Extract<CommandResult, { readonly ok: false }>;
 
-export const createCommands = ({ node, views, store, poolsFile, changeSpec, hashOf }: NodePortOptions): Commands => {
+export const createCommands = ({ node, views, store, poolsFile, mostPools, changeSpec, hashOf }: NodePortOptions): Commands => {
   const refusal = (id: string, command: PoolCommandName): Refusal | PoolStatus => {
     if (isBooting()) return booting;
     const status = views.pool(id);
@@ -85,6 +85,7 @@ export const createCommands = ({ node, views, store, poolsFile, changeSpec, hash
       if (node.getSnapshot().context.stopping !== null) return ending;
       const there = views.pool(spec.id);
       if (there !== null) return exists(there, poolsFile);
+      if (views.pools().length >= mostPools) return full(mostPools);
       await store.declared.write(spec.id, spec);
       node.send({ type: 'pool.declared', spec, specHash: hashOf(spec), origin: 'api', ...stamp() });
       const status = views.pool(spec.id);
@@ -169,6 +170,13 @@ const exists = (there: PoolStatus, poolsFile: string): Refusal => ({
   message: `pool ${there.pool_id} exists already, ${there.origin === 'file' ? `declared in ${poolsFile}` : `of origin ${there.origin}`}; choose another id, or reload it`,
   state: stateOf(there),
   accepts: [],
+});
+
+const full = (most: number): Refusal => ({
+  ok: false,
+  problem: 'too_many',
+  message: `this node has ${most} pools, the most there may be; remove one`,
+  retryAfterMs: endingRetryMs,
 });
 
 const declaredInFile = (there: PoolStatus, poolsFile: string): Refusal => ({

@@ -16,6 +16,8 @@ export interface NodePortOptions {
   readonly version: string;
   /** Names the pools file in refusals. */
   readonly poolsFile: string;
+  /** Declared or attached; a declaration beyond is refused. */
+  readonly mostPools: number;
   readonly changeSpec: ChangeSpec;
   readonly hashOf: (spec: PoolSpec) => string;
   /** A copy that may be shown. */

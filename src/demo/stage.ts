@@ -35,7 +35,7 @@ export const setStage = async (stack: AsyncDisposableStack, { engine, tour, free
   const daemon = await startDaemonProcess({ house, ports: await choosePorts(freePorts), orchestratorUrl: standIn.url, signal });
   stack.defer(async () => void (await daemon.end()));
   const introduction = introduce(daemon, standIn, engine, house);
-  return { house, standIn, daemon, engine, controlPlane, introduction, api: createApi({ url: daemon.url, token: null }) };
+  return { house, standIn, daemon, engine, controlPlane, introduction, api: createApi({ url: daemon.url, token: null, fetch }) };
 };
 
 const heartbeatEveryMs = 2_000;

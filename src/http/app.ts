@@ -66,6 +66,7 @@ export const createApp = (deps: AppDeps) => {
       isPublic,
       route: routes.fetch,
       logger,
+      secret: () => auth.token(),
     }),
   };
 };
@@ -94,6 +95,7 @@ export const createMetricsApp = (deps: {
       isPublic: () => true,
       route: routes.fetch,
       logger,
+      secret: () => null,
     }),
   };
 };

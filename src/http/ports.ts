@@ -38,6 +38,8 @@ export type CommandResult =
       readonly retryAfterMs: number;
       readonly details: Readonly<Record<string, unknown>>;
     }
+  /** 429: the node has as many pools as there may be. */
+  | { readonly ok: false; readonly problem: 'too_many'; readonly message: string; readonly retryAfterMs: number }
   /** 422: the new spec is not valid. One line per mistake. */
   | { readonly ok: false; readonly problem: 'invalid'; readonly mistakes: readonly string[] };
 
@@ -140,6 +142,14 @@ export interface SpecMistake {
 export type ParsePoolSpec = (
   value: unknown,
 ) => { readonly ok: true; readonly spec: PoolSpec } | { readonly ok: false; readonly mistakes: readonly SpecMistake[] };
+
+/** In PEM. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Who signed the certificates that clients must show; null: they need none. */
+  readonly clientCa: string | null;
+}
 
 /** Who may ask. */
 export interface AuthOptions {

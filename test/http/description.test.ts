@@ -164,7 +164,7 @@ describe('real answers', () => {
       poolStatus({
         state: 'offline',
         reason: { code: 'cuda_oom', message: 'm', retryable: false, attempt: 3, next_retry_at: null },
-        progress: { step: 'model', done_bytes: 1, total_bytes: null },
+        progress: { step: 'model', done_bytes: 1, total_bytes: null, bytes_per_second: null },
         last_error: { code: 'cuda_oom', message: 'm', at, exit: { code: 1, signal: null }, tail: ['out of memory'] },
         slots_total: null,
         gpu_device: null,

@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createApp } from '../../src/http/app.ts';
-import type { HttpLogger, ParsePoolSpec } from '../../src/http/ports.ts';
+import { handshakeMs, serverLimits } from '../../src/http/limits.ts';
+import type { HttpLogger, ParsePoolSpec, ServerTls } from '../../src/http/ports.ts';
 import { type ServerLimits, serve } from '../../src/http/serve.ts';
 import type { StreamLimits } from '../../src/http/streams.ts';
 import { createFakeInspect, createFakeJournal, createFakeLogs, fakeMetrics } from './fake-history.ts';
@@ -16,6 +17,8 @@ export interface HttpApiOptions {
   readonly parsePoolSpec?: ParsePoolSpec;
   readonly streamLimits?: StreamLimits;
   readonly serverLimits?: ServerLimits;
+  readonly tls?: ServerTls;
+  readonly handshakeMs?: number;
 }
 
 export interface LogEntry {
@@ -50,9 +53,14 @@ export const startHttpApi = async (options: HttpApiOptions = {}) => {
     logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     ...(options.streamLimits !== undefined && { streamLimits: options.streamLimits }),
   });
-  const listening = await serve(app, { host: '127.0.0.1', port: 0 }, options.serverLimits);
+  const listening = await serve(
+    app,
+    { host: '127.0.0.1', port: 0 },
+    options.serverLimits ?? serverLimits,
+    options.tls === undefined ? null : { ...options.tls, handshakeMs: options.handshakeMs ?? handshakeMs },
+  );
   const { port } = listening;
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${listening.secure ? 'https' : 'http'}://127.0.0.1:${port}`;
   return {
     app,
     node,

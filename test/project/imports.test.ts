@@ -52,9 +52,17 @@ const rows: readonly Row[] = [
     node: 'all',
   },
   {
+    area: 'provisioning',
+    is: 'engines and models, from a name to a file',
+    values: ['shared', 'os', 'engines', 'gpu'],
+    types: ['machines'],
+    packages: ['valibot', 'tar', 'yauzl'],
+    node: 'all',
+  },
+  {
     area: 'actors',
     is: 'acts',
-    values: ['shared', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'machines/policies'],
+    values: ['shared', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'provisioning', 'machines/policies'],
     types: ['machines', 'config'],
     packages: ['xstate', 'valibot', 'execa'],
     node: 'all',
@@ -62,7 +70,7 @@ const rows: readonly Row[] = [
   {
     area: 'actors/implementations.ts',
     is: 'gives the names in the machines their effects',
-    values: ['shared', 'actors', 'machines', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs'],
+    values: ['shared', 'actors', 'machines', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'provisioning'],
     types: ['config'],
     packages: ['xstate'],
     node: 'all',
@@ -115,11 +123,11 @@ const rows: readonly Row[] = [
     packages: [],
     node: 'all',
   },
-  { area: 'cli', is: 'a person over HTTP', values: ['shared'], types: [], packages: ['commander', 'valibot'], node: 'all' },
+  { area: 'cli', is: 'a person over HTTP', values: ['shared', 'os/tls-fetch.ts'], types: [], packages: ['commander', 'valibot'], node: 'all' },
   {
     area: 'cli/local',
     is: 'a person without a daemon',
-    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe'],
+    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'provisioning', 'state'],
     types: [],
     packages: ['commander', 'valibot'],
     node: 'all',
@@ -135,7 +143,7 @@ const rows: readonly Row[] = [
 ];
 
 /** These know everything, and nothing but each other knows them. */
-const roots = ['main.ts', 'serve.ts', 'daemon.ts'];
+const roots = ['executable.ts', 'main.ts', 'serve.ts', 'daemon.ts'];
 
 const areaOf = (file: string): string | null => {
   if (!file.includes('/')) return roots.includes(file) ? file : 'shared';

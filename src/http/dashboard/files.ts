@@ -2,12 +2,13 @@
  * The files of the dashboard, as they are served: types stripped, compressed once, named by a digest of their content.
  *
  * All are read together at the first request, so that a page never meets scripts of another version. They are part of the
- * program: nothing is fetched from elsewhere and nothing is written.
+ * program, in folders beside it or inside the executable: nothing is fetched from elsewhere and nothing is written.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
 import { extname, join } from 'node:path';
+import { getAsset, getAssetKeys, isSea } from 'node:sea';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
@@ -21,8 +22,6 @@ export interface ServedFile {
 /** By name. */
 export type ServedFiles = ReadonlyMap<string, ServedFile>;
 
-const folders = [join(import.meta.dirname, 'page'), join(import.meta.dirname, '..', '..', '..', 'statecharts')];
-
 /** What is not listed is not served. */
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -34,12 +33,33 @@ const types: Readonly<Record<string, string>> = {
 const encoder = new TextEncoder();
 const compress = promisify(gzip);
 
-export const readServedFiles = async (): Promise<ServedFiles> =>
-  new Map((await Promise.all(folders.map(filesIn))).flat().sort(([one], [other]) => one.localeCompare(other)));
+export const readServedFiles = async (): Promise<ServedFiles> => {
+  const texts = isSea() ? textsInside() : await textsBeside();
+  const files = texts.map(async ([name, text]) => [name, await served(name, text)] as const);
+  return new Map((await Promise.all(files)).sort(([one], [other]) => one.localeCompare(other)));
+};
 
-const filesIn = async (folder: string): Promise<(readonly [string, ServedFile])[]> => {
-  const names = (await readdir(folder)).filter((name) => extname(name) in types);
-  return Promise.all(names.map(async (name) => [name, await served(name, await readFile(join(folder, name), 'utf8'))] as const));
+type NamedText = readonly [name: string, text: string];
+
+/** In the executable. */
+const textsInside = (): NamedText[] =>
+  getAssetKeys()
+    .filter((key) => key.startsWith(assetPrefix))
+    .map((key) => [key.slice(assetPrefix.length), getAsset(key, 'utf8')]);
+
+const textsBeside = async (): Promise<NamedText[]> =>
+  Promise.all(Object.entries(await servedPaths()).map(async ([name, path]) => [name, await readFile(path, 'utf8')] as const));
+
+/** What their keys in the executable begin with. */
+export const assetPrefix = 'dashboard/';
+
+/** Where the sources of all that is served lie, by name. */
+export const servedPaths = async (): Promise<Readonly<Record<string, string>>> => {
+  const folders = [join(import.meta.dirname, 'page'), join(import.meta.dirname, '..', '..', '..', 'statecharts')];
+  const paths = folders.map(async (folder) =>
+    (await readdir(folder)).filter((name) => extname(name) in types).map((name): NamedText => [name, join(folder, name)]),
+  );
+  return Object.fromEntries((await Promise.all(paths)).flat().sort(([one], [other]) => one.localeCompare(other)));
 };
 
 const served = async (name: string, text: string): Promise<ServedFile> => {

@@ -21,6 +21,8 @@ export interface GateOptions {
   readonly isPublic: (path: string) => boolean;
   readonly route: (request: Request, exchange: Exchange) => Response | Promise<Response>;
   readonly logger: HttpLogger | null;
+  /** What no log line may show, not even where a caller put it into the path; null: nothing. */
+  readonly secret: () => string | null;
 }
 
 export type Fetch = (
@@ -29,7 +31,7 @@ export type Fetch = (
 ) => Response | Promise<Response>;
 
 export const createGate = (options: GateOptions): Fetch => {
-  const { route, logger } = options;
+  const { route, logger, secret } = options;
   return (request, { incoming, outgoing }) => {
     const correlationId = correlationIdOf(incoming.headers['x-correlation-id']);
     const exchange = { incoming, outgoing, correlationId };
@@ -37,8 +39,8 @@ export const createGate = (options: GateOptions): Fetch => {
     const { problem, fingerprint } = judge(options, incoming);
     const response = problem === null ? route(request, exchange) : answerProblem(exchange, problem);
     if (logger === null) return response;
-    if (!(response instanceof Promise)) return logged(logger, exchange, fingerprint, began, response);
-    return response.then((settled) => logged(logger, exchange, fingerprint, began, settled));
+    const log = (settled: Response): Response => logged(logger, exchange, { fingerprint, began, secret: secret() }, settled);
+    return response instanceof Promise ? response.then(log) : log(response);
   };
 };
 
@@ -78,8 +80,7 @@ const misdirected = (host: string | undefined): Problem =>
 const logged = (
   logger: HttpLogger,
   { incoming, correlationId }: Exchange,
-  fingerprint: string | null,
-  began: number,
+  { fingerprint, began, secret }: { readonly fingerprint: string | null; readonly began: number; readonly secret: string | null },
   response: Response,
 ): Response => {
   const { status } = response;
@@ -89,7 +90,7 @@ const logged = (
   const fields = {
     correlation_id: correlationId,
     method,
-    path: shown(pathOf(url)),
+    path: shown(secret === null ? pathOf(url) : pathOf(url).replaceAll(secret, '[redacted]')),
     status,
     duration_ms: Math.round((performance.now() - began) * 1000) / 1000,
     peer: incoming.socket.remoteAddress ?? null,

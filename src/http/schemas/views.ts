@@ -40,7 +40,7 @@ export const poolStatusEntries = {
   vram_free_bytes: maybe(count),
   residency: v.picklist(['proven', 'unproven', 'violated', 'simulated']),
   models_available: v.array(text),
-  progress: maybe(v.strictObject({ step: text, done_bytes: maybe(count), total_bytes: maybe(count) })),
+  progress: maybe(v.strictObject({ step: text, done_bytes: maybe(count), total_bytes: maybe(count), bytes_per_second: maybe(count) })),
   restarts: count,
   incarnation: maybe(text),
   last_error: maybe(
