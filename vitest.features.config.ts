@@ -8,6 +8,7 @@ export default defineProject({
     name: 'features',
     include: ['test/features/*.feature'],
     pool: 'forks',
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 30_000,
     setupFiles: ['test/kit/no-stray-warnings.ts', 'test/features/steps.ts'],

@@ -4,10 +4,12 @@
  * config → effects → charts → observers → HTTP. Knows no signals and no exit codes: `serve.ts` does.
  */
 import { mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { createActor } from 'xstate';
 import { provideEffects } from './actors/implementations.ts';
 import { openLaunching } from './actors/launch/launching.ts';
+import { ownUnitRisk } from './actors/launch/own-unit.ts';
 import { portLeases } from './actors/launch/ports.ts';
 import type { Owners } from './actors/name-owners.ts';
 import { readApiKey } from './actors/probe/read-api-key.ts';
@@ -39,12 +41,19 @@ import { publicIdOf } from './machines/policies/berths.ts';
 import type { RunRecord } from './machines/vocabulary.ts';
 import { forPart, type Logger } from './observe/logger.ts';
 import { openObservers } from './observe/observers.ts';
+import { sanitise } from './observe/sanitise.ts';
 import { createRemovedPools } from './orchestrator/removed-pools.ts';
 import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { watchLoopLag } from './os/loop-lag.ts';
 import { createTlsFetch } from './os/tls-fetch.ts';
+import { createInstallEngine } from './provisioning/engines/install.ts';
+import { hubSettings } from './provisioning/hub/settings.ts';
+import { createEnsureModel } from './provisioning/models/ensure.ts';
+import { createFindModel } from './provisioning/models/find-model.ts';
+import { createSelfTest } from './provisioning/self-test/self-test.ts';
+import { storePaths } from './provisioning/store/paths.ts';
 import { openStateStore } from './state/files.ts';
 import type { StateStore } from './state/store.ts';
 
@@ -120,6 +129,13 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     if (refusal !== null) return { ok: false, problem: 'no_gpu', message: refusal };
   }
 
+  // --- engines and models
+  const baseDir = dirname(environment.poolsFile.file);
+  const paths = storePaths(environment.cacheDir);
+  const findModel = createFindModel({ paths, baseDir, ensure: createEnsureModel(), hub: hubSettings(process.env, homedir()) });
+  const simulated = source.name === 'simulated';
+  const installEngine = createInstallEngine({ paths, baseDir, simulated, selfTest: createSelfTest({ simulated }) });
+
   // --- the control plane: its address is known once the API listens
   const { orchestrator } = environment;
   const own = { port: environment.bind.port };
@@ -144,7 +160,9 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     onTrouble: (poolId, cause) => log.error({ pool_id: publicIdOf(poolId), reason: cause.code }, cause.message),
     bootId,
     advertiseHost,
-    baseDir: dirname(environment.poolsFile.file),
+    baseDir,
+    findModel,
+    installEngine,
     handoffs: {
       runtimeDir,
       autoDelete: environment.autoDeleteHandoff,
@@ -189,7 +207,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     inspectUrl: environment.inspectUrl,
     others: [since, ...(traces === null ? [] : [traces.observer])],
   });
-  const { journal, metrics } = observers;
+  const { journal, metrics, lookOn } = observers;
 
   // --- the charts
   const host = hostFacts();
@@ -210,7 +228,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const views: LiveViews = createLiveViews({
     node,
     since,
-    around: { machineId: environment.machineId, version, simulated: source.name === 'simulated', host: () => facts },
+    around: { machineId: environment.machineId, version, simulated, host: () => facts },
     keptRestarts,
     staleMs: 3 * environment.gpuDiscoveryIntervalMs,
   });
@@ -237,11 +255,13 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       mostPools,
       changeSpec,
       hashOf: hashSpec,
+      withoutSecrets: (spec) => Object(sanitise(spec)),
       stoodStillMs: () => lag.stood(),
     }),
     journal,
     logs: createLogsPort({ stateDir, onFailure }),
     metrics,
+    inspect: lookOn,
     auth,
     parsePoolSpec,
     logger: http,
@@ -306,6 +326,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const token = config.token.current();
   const fingerprint = token === null ? null : fingerprintOf(token);
   log.info({ url, metrics_url: metricsUrl, state_dir: stateDir, runtime_dir: runtimeDir, version, identity: fingerprint }, 'listening');
+  if (launcher.name === 'detached') void ownUnitRisk().then((risk) => risk && log[risk.level](risk.message));
 
   let stopping: Promise<StopReport> | null = null;
   const hurry = new AbortController();

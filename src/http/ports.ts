@@ -8,6 +8,15 @@ import type { PoolSpec } from '../machines/vocabulary.ts';
 
 export type PoolCommandName = 'preload' | 'drain' | 'resume' | 'reload' | 'remove';
 
+/** What a pool was declared as, and what of each GPU its engine was promised. */
+export interface DeclaredSpec {
+  /** Secrets taken out. */
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly spec_hash: string;
+  /** Granted to the engine that runs; null: none runs, or nothing was estimated. */
+  readonly reserved_bytes: number | null;
+}
+
 export type CommandResult =
   | { readonly ok: true; readonly status: PoolStatus; readonly operationId: string | null }
   /** 404. */
@@ -42,6 +51,10 @@ export interface NodePort {
   pools(): readonly PoolStatus[];
   pool(id: string): PoolStatus | null;
   gpus(): readonly GpuView[];
+  /** What the pool takes where it stands; empty for one that is not there. */
+  accepts(id: string): readonly PoolCommandName[];
+  /** Null: there is no such pool. */
+  spec(id: string): DeclaredSpec | null;
   /** Reasons why /ready is 503; empty when it is 200. */
   notReady(): readonly string[];
   /** This and the next three resolve when what is wanted is on disk, so that a crash does not take back what was answered 202. */
@@ -97,6 +110,19 @@ export interface LogLine {
   /** Place after this line in all that the engines of the pool ever wrote; grows over cuts and from run to run: the resume id. */
   readonly offset: number;
   readonly text: string;
+}
+
+/** One thing that an actor of the daemon did, under the names of XState's inspection events. */
+export interface InspectMessage {
+  /** Grows from message to message, over restarts too. */
+  readonly id: number;
+  readonly type: '@xstate.actor' | '@xstate.event' | '@xstate.microstep' | '@xstate.snapshot' | 'reset';
+  readonly [field: string]: unknown;
+}
+
+export interface InspectPort {
+  /** The actors that live and what is remembered of what they did, after `after` (null: all of it), then what they do. */
+  follow(after: number | null, listener: (message: InspectMessage) => void): () => void;
 }
 
 export interface MetricsPort {

@@ -17,6 +17,7 @@ import type {
   PoolSpec,
   PoolState,
   ProbeOutcome,
+  Progress,
   ProvisionPhase,
   Stamp,
 } from './vocabulary.ts';
@@ -78,7 +79,7 @@ export type PoolNotice = Stamp &
     | { readonly type: 'admission.granted'; readonly gpus: readonly GpuRef[]; readonly reservedBytes: number | null }
     | { readonly type: 'admission.refused'; readonly cause: Cause }
     /** For display only: nothing is decided by it and it is not journaled. */
-    | { readonly type: 'progress.made'; readonly step: 'engine' | 'model'; readonly doneBytes: number | null; readonly totalBytes: number | null }
+    | ({ readonly type: 'progress.made'; readonly step: 'engine' | 'model' } & Progress)
     /** Provisioning has come to another part of its work. */
     | { readonly type: 'provision.advanced'; readonly step: 'engine' | 'model'; readonly phase: ProvisionPhase }
     /** What became of a reload whose new engine was never ready beside this one. */

@@ -32,6 +32,14 @@ const ofPool: readonly (readonly [NameOf<'gauge'>, (pool: PoolStatus) => number 
   ['pool_requests_running', (pool) => pool.active_leases],
 ];
 
+type Progress = NonNullable<PoolStatus['progress']>;
+
+const ofProgress: readonly (readonly [NameOf<'gauge'>, (progress: Progress) => number | null])[] = [
+  ['pool_provision_done_bytes', (progress) => progress.done_bytes],
+  ['pool_provision_total_bytes', (progress) => progress.total_bytes],
+  ['pool_provision_bytes_per_second', (progress) => progress.bytes_per_second],
+];
+
 const ofGpu: readonly (readonly [NameOf<'gauge'>, (gpu: GpuView) => number | null])[] = [
   ['gpu_memory_total_bytes', (gpu) => gpu.memory_total_bytes],
   ['gpu_memory_used_bytes', (gpu) => gpu.memory_used_bytes],
@@ -62,6 +70,17 @@ export const readings = (views: Views): Readings => {
   const [pools, gpus, node] = [views.pools(), views.gpus(), views.node()];
   return new Map<NameOf<'gauge'>, readonly Reading[]>([
     ...ofPool.map(([name, read]) => [name, known(pools, read, (pool) => ({ pool_id: pool.pool_id }))] as const),
+    ...ofProgress.map(
+      ([name, read]) =>
+        [
+          name,
+          known(
+            pools.filter(({ progress }) => progress !== null),
+            ({ progress }) => progress && read(progress),
+            ({ pool_id, progress }) => ({ pool_id, step: progress?.step ?? '' }),
+          ),
+        ] as const,
+    ),
     ...ofGpu.map(([name, read]) => [name, known(gpus, read, (gpu) => ({ gpu_uuid: gpu.uuid, gpu_index: String(gpu.index) }))] as const),
     ['pool_state', pools.flatMap((pool) => oneOf(poolStates, pool.state, { pool_id: pool.pool_id }))],
     ['node_lifecycle_state', oneOf(lifecycles, node.lifecycle)],

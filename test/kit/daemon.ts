@@ -173,7 +173,7 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
       signal: (signal) => void child.process.kill(signal),
       up: async () => {
         const listening = await Promise.race([
-          until('the daemon to listen', () => recordsOf(child.output()).find(({ msg }) => msg === 'listening'), 15_000),
+          until('the daemon to listen', () => recordsOf(child.output()).find(({ msg }) => msg === 'listening'), 30_000),
           child.ended.then(({ code, stderr }) => Promise.reject(new Error(`the daemon ended with ${code}: ${stderr}`))),
         ]);
         const daemon = daemonOf(child, String(listening['url']), { ...ownEnv, ...more }['LLORCH_API_TOKEN'] ?? null);

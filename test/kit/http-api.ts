@@ -6,7 +6,7 @@ import { handshakeMs, serverLimits } from '../../src/http/limits.ts';
 import type { HttpLogger, ParsePoolSpec, ServerTls } from '../../src/http/ports.ts';
 import { type ServerLimits, serve } from '../../src/http/serve.ts';
 import type { StreamLimits } from '../../src/http/streams.ts';
-import { createFakeJournal, createFakeLogs, fakeMetrics } from './fake-history.ts';
+import { createFakeInspect, createFakeJournal, createFakeLogs, fakeMetrics } from './fake-history.ts';
 import { createFakeNode } from './fake-node-port.ts';
 import { until } from './until.ts';
 
@@ -33,6 +33,7 @@ export const startHttpApi = async (options: HttpApiOptions = {}) => {
   const node = createFakeNode();
   const journal = createFakeJournal();
   const logs = createFakeLogs();
+  const inspect = createFakeInspect();
   const log: LogEntry[] = [];
   const write = (level: keyof HttpLogger) => (fields: object, message: string) => {
     log.push({ level, fields: { ...fields }, message });
@@ -42,6 +43,7 @@ export const startHttpApi = async (options: HttpApiOptions = {}) => {
     journal,
     logs,
     metrics: fakeMetrics,
+    inspect,
     parsePoolSpec: options.parsePoolSpec ?? refuseAllSpecs,
     auth: {
       token: options.token ?? (() => null),
@@ -64,6 +66,7 @@ export const startHttpApi = async (options: HttpApiOptions = {}) => {
     node,
     journal,
     logs,
+    inspect,
     log,
     url,
     port,

@@ -53,9 +53,17 @@ const rows: readonly Row[] = [
     node: 'all',
   },
   {
+    area: 'provisioning',
+    is: 'engines and models, from a name to a file',
+    values: ['shared', 'os', 'engines', 'gpu'],
+    types: ['machines'],
+    packages: ['valibot', 'tar', 'yauzl'],
+    node: 'all',
+  },
+  {
     area: 'actors',
     is: 'acts',
-    values: ['shared', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'machines/policies'],
+    values: ['shared', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'provisioning', 'machines/policies'],
     types: ['machines', 'config'],
     packages: ['xstate', 'valibot', 'execa'],
     node: 'all',
@@ -63,7 +71,7 @@ const rows: readonly Row[] = [
   {
     area: 'actors/implementations.ts',
     is: 'gives the names in the machines their effects',
-    values: ['shared', 'actors', 'machines', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs'],
+    values: ['shared', 'actors', 'machines', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'provisioning'],
     types: ['config'],
     packages: ['xstate'],
     node: 'all',
@@ -75,6 +83,14 @@ const rows: readonly Row[] = [
     types: ['machines'],
     packages: ['hono', '@hono/node-server', 'hono-openapi', 'valibot', '@valibot/to-json-schema'],
     node: 'all',
+  },
+  {
+    area: 'http/dashboard/page',
+    is: 'runs in a browser',
+    values: [],
+    types: ['machines', 'http'],
+    packages: [],
+    node: [],
   },
   {
     area: 'observe',
@@ -112,7 +128,7 @@ const rows: readonly Row[] = [
   {
     area: 'cli/local',
     is: 'a person without a daemon',
-    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe'],
+    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'provisioning'],
     types: [],
     packages: ['commander', 'valibot'],
     node: 'all',

@@ -35,7 +35,7 @@ export const faultsPage = (): string => {
     generated,
     '',
     `What must be survived, and the tests that hold it: ${held} rows held, ${partly} in part, ${joined.length - held - partly} not yet. A row counts as held when a`,
-    'test fails once the behaviour breaks. Tests below `test/system/` run with `npm run test:system`, those with "needs" in their title',
+    'test fails once the behaviour breaks. Tests below `test/system/`, and those that `vitest.slow.ts` names, run with `npm run test:system`, those with "needs" in their title',
     'where the machine has what they need; the end of each run lists what was not run.',
     '',
     '| row | fault | what holds | tests | not yet, or not here |',
