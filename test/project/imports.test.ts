@@ -18,6 +18,7 @@ interface Row {
 }
 
 const berths = 'machines/policies/berths.ts';
+const openTelemetry = ['api', 'core', 'exporter-trace-otlp-proto', 'resources', 'sdk-trace'].map((name) => `@opentelemetry/${name}`);
 const words = ['machines/reasons.ts', 'machines/policies/describe.ts', berths];
 
 const rows: readonly Row[] = [
@@ -96,7 +97,7 @@ const rows: readonly Row[] = [
     is: 'tells what the machines did',
     values: ['shared', ...words],
     types: ['machines', 'http/ports.ts'],
-    packages: ['xstate', 'pino', 'prom-client', '@statelyai/inspect'],
+    packages: ['xstate', 'pino', 'prom-client', '@statelyai/inspect', ...openTelemetry],
     node: 'all',
   },
   {
