@@ -35,6 +35,7 @@ import { stopEngine } from './stop-engine.ts';
 import { watchEngine } from './watch-engine.ts';
 import { watchGpus } from './watch-gpus.ts';
 import { watchHandoffs } from './watch-handoffs.ts';
+import { watchKernel } from './watch-kernel.ts';
 import { watchStart } from './watch-start.ts';
 
 export interface Effects {
@@ -57,6 +58,8 @@ export interface Effects {
   readonly advertiseHost: string;
   readonly baseDir: string;
   readonly handoffs: { readonly runtimeDir: string; readonly autoDelete: boolean; readonly rules: EndpointRules; readonly intervalMs: number };
+  /** Null: the cards are simulated. */
+  readonly kernelLog: string | null;
   readonly gpus: { readonly intervalMs: number; readonly readDeadlineMs: number };
   /** Null: this node stands alone. */
   readonly registration: RegistrationDeps | null;
@@ -70,6 +73,7 @@ export const provideEffects = (effects: Effects) =>
       loadState: loadState(effects),
       recallPool: recallPool(effects),
       watchGpus: watchGpus({ source: effects.source, owners: effects.owners, ...effects.gpus }),
+      watchKernel: watchKernel(effects),
       watchHandoffs: watchHandoffs(effects.handoffs),
       keepRoster: keepRoster({ ...effects, lost: effects.onTrouble }),
     },

@@ -9,8 +9,9 @@ import { causeOf, isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { GpuSource } from '../gpu/source.ts';
 import type { GpuEvent } from '../machines/events.ts';
-import type { nodeActors } from '../machines/node/actors.ts';
+import type { GpusOrder, nodeActors } from '../machines/node/actors.ts';
 import type { Inventory } from '../machines/vocabulary.ts';
+import { keepChecks } from './gpu-checks.ts';
 import { nameOwners, type Owners } from './name-owners.ts';
 
 export interface WatchGpusDeps {
@@ -22,7 +23,8 @@ export interface WatchGpusDeps {
 }
 
 export const watchGpus = (deps: WatchGpusDeps): typeof nodeActors.watchGpus =>
-  fromCallback<{ type: 'gpus.look' }, Record<string, never>>(({ sendBack, receive }) => {
+  fromCallback<GpusOrder, Record<string, never>>(({ sendBack, receive }) => {
+    const checks = keepChecks();
     let structure: string | null = null;
     let reading = false;
     let lookAgain = false;
@@ -37,13 +39,17 @@ export const watchGpus = (deps: WatchGpusDeps): typeof nodeActors.watchGpus =>
       reading = false;
       if (stopped) return;
       structure = event.type === 'gpu.probeFailed' ? null : structureOf(event.inventory);
+      // First what is the matter with a card, so that it is not merely missing to those who are on it.
+      for (const check of checks.ofKnown(event)) sendBack(check);
       sendBack(event);
+      for (const check of checks.ofNew(event)) sendBack(check);
       if (stopped) return;
       if (lookAgain) void look();
       else timer = setTimeout(() => void look(), deps.intervalMs);
     };
 
-    receive(() => {
+    receive((order) => {
+      if (order.type === 'gpus.attend') return checks.attend(order.uuids);
       if (reading) lookAgain = true;
       else if (!stopped) void look();
     });
@@ -54,8 +60,10 @@ export const watchGpus = (deps: WatchGpusDeps): typeof nodeActors.watchGpus =>
     };
   });
 
+type Look = Exclude<GpuEvent, { readonly type: 'gpu.checked' }>;
+
 /** `structure`: of the last good read; null before the first one and after a failed one. Never rejects. */
-const probe = async ({ source, readDeadlineMs, owners }: WatchGpusDeps, structure: string | null): Promise<GpuEvent> => {
+const probe = async ({ source, readDeadlineMs, owners }: WatchGpusDeps, structure: string | null): Promise<Look> => {
   try {
     const read = await source.read(readDeadlineMs);
     if (isCause(read)) return { type: 'gpu.probeFailed', cause: read, ...stamp() };

@@ -5,7 +5,7 @@
  * with milliseconds; what is not known is `null`.
  */
 import type { ReasonCode } from './reasons.ts';
-import type { GpuProcess, GpuSourceName, PoolOrigin, PoolState, Residency, Wanted } from './vocabulary.ts';
+import type { GpuHealth, GpuProcess, GpuSourceName, PoolOrigin, PoolState, RecoveryAction, Residency, Wanted } from './vocabulary.ts';
 
 export interface ReasonView {
   readonly code: ReasonCode;
@@ -81,6 +81,14 @@ export interface GpuView {
   readonly power_watts: number | null;
   readonly utilisation_percent: number | null;
   readonly recovery_action: string | null;
+  readonly health: GpuHealth;
+  /** Why it is not healthy; null: it is. */
+  readonly health_reason: { readonly code: ReasonCode; readonly message: string } | null;
+  /** What NVIDIA says is to be done with it, by a person: nothing is reset here. `later`: when nothing uses it. */
+  readonly recommended_action: RecoveryAction | 'later' | null;
+  /** Errors of the card in the kernel's log since the daemon knows it, and the latest of them. */
+  readonly xids: number;
+  readonly last_xid: { readonly code: number; readonly message: string; readonly at: string } | null;
   /** Nothing is put on it while something of this pool will not go from it; null: it may be used. */
   readonly quarantine: { readonly pool_id: string; readonly code: ReasonCode; readonly message: string } | null;
   readonly processes: readonly GpuProcess[];

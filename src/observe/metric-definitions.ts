@@ -72,6 +72,12 @@ export const metricDefinitions = {
   gpu_power_watts: { kind: 'gauge', labels: gpu, help: 'Power the card draws' },
   gpu_utilisation_ratio: { kind: 'gauge', labels: gpu, help: 'Share of time in which the card was busy, 0 to 1' },
   gpu_quarantined: { kind: 'gauge', labels: gpu, help: '1 while nothing is put on the card for what an ended engine left there, else 0' },
+  gpu_health: {
+    kind: 'gauge',
+    labels: [...gpu, 'state'],
+    help: '1 for how the card is: healthy, suspect, unhealthy, lost, quarantined or recovering; 0 for the others',
+  },
+  gpu_xids_total: { kind: 'counter', labels: ['gpu_uuid', 'xid'], help: "Errors of the card in the kernel's log, by NVIDIA's number" },
   gpu_stale: { kind: 'gauge', labels: gpu, help: '1 while what is known of the card is old, else 0' },
   node_lifecycle_state: { kind: 'gauge', labels: ['state'], help: '1 for the state the node is in, 0 for the others' },
   node_gpus_state: { kind: 'gauge', labels: ['state'], help: '1 for what the node knows of its GPUs: probing, known or blind; 0 for the others' },

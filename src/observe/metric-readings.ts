@@ -44,6 +44,7 @@ const ofGpu: readonly (readonly [NameOf<'gauge'>, (gpu: GpuView) => number | nul
 ];
 
 const poolStates = ['uninitialized', 'provisioning', 'starting', 'ready', 'draining', 'offline'] as const satisfies readonly PoolState[];
+const healths = ['healthy', 'suspect', 'unhealthy', 'lost', 'quarantined', 'recovering'] as const satisfies readonly GpuView['health'][];
 const lifecycles = ['booting', 'adopting', 'serving', 'draining', 'stopped'] as const satisfies readonly NodeView['lifecycle'][];
 const gpuKnowledge = ['probing', 'known', 'blind'] as const satisfies readonly NodeView['gpus_state'][];
 const registrations = [
@@ -63,6 +64,7 @@ export const readings = (views: Views): Readings => {
     ...ofPool.map(([name, read]) => [name, known(pools, read, (pool) => ({ pool_id: pool.pool_id }))] as const),
     ...ofGpu.map(([name, read]) => [name, known(gpus, read, (gpu) => ({ gpu_uuid: gpu.uuid, gpu_index: String(gpu.index) }))] as const),
     ['pool_state', pools.flatMap((pool) => oneOf(poolStates, pool.state, { pool_id: pool.pool_id }))],
+    ['gpu_health', gpus.flatMap((gpu) => oneOf(healths, gpu.health, { gpu_uuid: gpu.uuid, gpu_index: String(gpu.index) }))],
     ['node_lifecycle_state', oneOf(lifecycles, node.lifecycle)],
     ['node_gpus_state', oneOf(gpuKnowledge, node.gpus_state)],
     ['node_registration_state', oneOf(registrations, node.registration.state)],

@@ -77,6 +77,11 @@ export const gpuSchema = v.pipe(
     power_watts: maybe(number),
     utilisation_percent: maybe(number),
     recovery_action: maybe(text),
+    health: v.picklist(['healthy', 'suspect', 'unhealthy', 'lost', 'quarantined', 'recovering']),
+    health_reason: maybe(v.strictObject({ code: reasonCode, message: text })),
+    recommended_action: maybe(v.picklist(['reset', 'reboot', 'drain_p2p', 'drain_and_reset', 'other', 'later'])),
+    xids: count,
+    last_xid: maybe(v.strictObject({ code: count, message: text, at: time })),
     quarantine: maybe(v.strictObject({ pool_id: text, code: reasonCode, message: text })),
     processes: v.array(
       v.strictObject({ pid: count, usedBytes: maybe(count), poolId: v.optional(maybe(text)), gpuInstanceId: v.optional(maybe(count)) }),

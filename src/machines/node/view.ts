@@ -2,6 +2,7 @@
 import { publicIdOf } from '../policies/berths.ts';
 import { cardMemory } from '../policies/card-memory.ts';
 import { rfc3339 } from '../policies/describe.ts';
+import type { GpuStandings } from '../policies/gpu-standing.ts';
 import { reservedOn } from '../policies/ledger.ts';
 import { quarantineOf } from '../policies/quarantine.ts';
 import { servingIds } from '../policies/roster.ts';
@@ -51,8 +52,29 @@ export const gpuViews = (context: NodeContext, { now, staleMs }: { readonly now:
   const inventory = latest(context);
   if (inventory === null) return [];
   const stale = context.gpuCause !== null || now - inventory.at > staleMs;
-  return inventory.gpus.map((gpu) => gpuView(gpu, inventory, context, stale));
+  const gone = Object.values(context.gpus).filter(({ uuid, health }) => health !== 'healthy' && !inventory.gpus.some((gpu) => gpu.uuid === uuid));
+  return [
+    ...inventory.gpus.map((gpu) => gpuView(gpu, inventory, context, stale)),
+    // A card that is lost is shown: what is not known of it any more is null.
+    ...gone.map((card) => ({ ...gpuView(unread(card), inventory, context, true), seen_at: rfc3339(card.seenAt) })),
+  ];
 };
+
+const unread = ({ uuid, index, pciAddress, name }: GpuStandings[string]): GpuFact => ({
+  uuid,
+  index,
+  pciAddress,
+  name,
+  memoryTotalBytes: null,
+  memoryUsedBytes: null,
+  memoryFreeBytes: null,
+  computeCapability: null,
+  temperatureC: null,
+  powerWatts: null,
+  utilisationPercent: null,
+  recoveryAction: null,
+  processes: [],
+});
 
 const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale: boolean): GpuView => ({
   index: gpu.index,
@@ -69,6 +91,7 @@ const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale
   power_watts: gpu.powerWatts,
   utilisation_percent: gpu.utilisationPercent,
   recovery_action: gpu.recoveryAction,
+  ...healthView(context.gpus[gpu.uuid]),
   quarantine: quarantineView(context, [gpu.uuid, ...(gpu.mig ?? []).map(({ uuid }) => uuid)]),
   processes: gpu.processes.map(ofPool),
   pools: poolsOn([gpu.uuid, ...(gpu.mig ?? []).map(({ uuid }) => uuid)], context),
@@ -76,6 +99,16 @@ const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale
   simulated: inventory.source === 'simulated',
   stale,
   seen_at: rfc3339(inventory.at),
+});
+
+const healthView = (
+  standing: GpuStandings[string] | undefined,
+): Pick<GpuView, 'health' | 'health_reason' | 'recommended_action' | 'xids' | 'last_xid'> => ({
+  health: standing?.health ?? 'healthy',
+  health_reason: standing?.cause == null ? null : { code: standing.cause.code, message: standing.cause.message },
+  recommended_action: standing?.recommended ?? null,
+  xids: standing?.xids ?? 0,
+  last_xid: standing?.lastXid == null ? null : { ...standing.lastXid, at: rfc3339(standing.lastXid.at) },
 });
 
 const poolsOn = (uuids: readonly string[], { roster }: NodeContext): readonly string[] => {
@@ -98,6 +131,10 @@ export const memoryOf = (context: NodeContext, uuid: string): { readonly totalBy
 
 const degradations = (value: NodeSnapshot['value'], context: NodeContext): string[] => [
   ...(topOf(value.gpus) === 'blind' ? ['gpus_blind'] : []),
+  ...Object.values(context.gpus)
+    .filter(({ health }) => health !== 'healthy')
+    .map(({ index, health, cause }) => `gpu_${health}: ${index}${cause === null ? '' : ` (${cause.message})`}`),
+  ...(context.kernelCause === null ? [] : [`kernel_log_unreadable: ${context.kernelCause.message}`]),
   ...Object.values(context.quarantines).map(
     ({ poolId, gpus }) => `gpu_quarantined: ${gpus.map(({ index }) => index).join(',')} (left by ${publicIdOf(poolId)})`,
   ),
