@@ -63,7 +63,9 @@ const absent = (card: KnownCard, { gpus, remarks = [] }: Inventory): GpuFinding 
   const remark = remarks.find((one) => card.pciAddress !== null && pciAddressesIn(one).includes(card.pciAddress));
   if (remark === undefined) return { kind: 'away', cause: unlisted(card, gpus) };
   const cause = explainRemark(remark);
-  return cause.code === 'gpu_reset_required' ? { kind: 'demanding', action: 'reset', cause } : { kind: 'away', cause };
+  return cause.code === 'gpu_reset_required'
+    ? { kind: 'demanding', action: 'reset', cause }
+    : { kind: 'away', cause: { ...cause, code: 'gpu_lost' } };
 };
 
 const unlisted = ({ index, uuid, pciAddress }: KnownCard, gpus: readonly GpuFact[]): Cause => ({

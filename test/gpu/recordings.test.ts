@@ -8,7 +8,7 @@ import { parseList } from '../../src/gpu/parse-list.ts';
 import { parseDetail } from '../../src/gpu/parse-xml.ts';
 import { mib } from '../kit/gpu-facts.ts';
 
-const folder = join(import.meta.dirname, '../../../shared/fixtures/nvidia-smi');
+const folder = process.env['NVIDIA_SMI_RECORDINGS'] ?? join(import.meta.dirname, '../../../shared/fixtures/nvidia-smi');
 const here = existsSync(folder);
 const read = (file: string): string => readFileSync(join(folder, file), 'utf8');
 

@@ -257,6 +257,8 @@ describe('a lost card', () => {
     const missing = drive();
     missing.check(away);
     expect(missing.told()).toMatchObject({ health: 'lost', cause: { code: 'gpu_lost' }, recommended: null });
+    missing.xid(79);
+    expect(missing.told()).toMatchObject({ health: 'lost', cause: { message: expect.stringContaining('Xid 79') }, recommended: 'reboot' });
     missing.check(demanding);
     expect(missing.where()).toBe('quarantined');
   });

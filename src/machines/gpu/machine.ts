@@ -153,6 +153,7 @@ const lost = gpu.createStateConfig({
       },
     ],
     'gpu.xid': {
+      guard: { type: 'xidSays', params: { one: ['note', 'restart', 'link', 'later', 'reset', 'reboot', 'told', 'cleared', 'watch'] } },
       actions: ['noteXid', { type: 'tell', params: { health: 'lost' } }],
     },
   },

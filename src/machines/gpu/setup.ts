@@ -78,9 +78,11 @@ export const gpu = setup({
       if (finding?.kind !== 'demanding') return {};
       return { ...stamped(event), reason: finding.cause, demand: { action: finding.action, by: 'driver' as const }, finding, wasAway: false };
     }),
-    noteAway: assign(({ event }) => {
+    /** What the kernel said of the loss says more. */
+    noteAway: assign(({ context, event }) => {
       const finding = findingOf(event);
-      return finding?.kind === 'away' ? { ...stamped(event), finding, reason: finding.cause, wasAway: true } : {};
+      if (finding?.kind !== 'away') return {};
+      return { ...stamped(event), finding, reason: context.reason?.code === 'gpu_lost' ? context.reason : finding.cause, wasAway: true };
     }),
     /** Before it is noted. Where the driver has said what is to be done, that stands. */
     blameXid: assign(({ context, event }) => {

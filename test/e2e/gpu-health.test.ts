@@ -1,0 +1,71 @@
+/** A card fails under one of two engines, with a scripted driver and a kernel's log of its own: the other engine does not notice. */
+import { describe, expect, it } from 'vitest';
+import { daemonHouse, patient } from '../kit/daemon.ts';
+import { foldJournal } from '../kit/fold-journal.ts';
+import { uuidOf } from '../kit/nvidia-smi.ts';
+import { scriptedDriver } from '../kit/scripted-driver.ts';
+import { until } from '../kit/until.ts';
+
+const placed = { env: { STUB_SAYS_PLACED: '1' } };
+
+describe.concurrent('a card that falls off the bus', patient, () => {
+  it('fails its own pools within two seconds, leaves the other engine alone, and takes its pools back once it is well (row 32)', async (t) => {
+    const driver = await scriptedDriver(t, { cards: [{}, {}] });
+    const house = await daemonHouse(t, driver.env);
+    await house.declare([house.stub('pool-0', placed), house.stub('pool-1', { ...placed, devices: [1] })]);
+    const daemon = await house.start();
+    await daemon.ready('pool-0', 'pool-1');
+    const [spared, struck] = [house.run('pool-0'), house.run('pool-1')];
+    await until('the kernel to be followed', () => daemon.log().some(({ msg }) => msg.includes("kernel's log is followed")));
+
+    await driver.smi.play({
+      cards: [{}],
+      message: 'Unable to determine the device handle for GPU1: 0000:01:00.0: Unknown Error',
+      exitCode: 255,
+    });
+    const followed = await daemon.follow();
+    const begun = performance.now();
+    await driver.say("NVRM: Xid (PCI:0000:01:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.");
+    const lost = await daemon.sees('pool-1', 'not to be ready', ({ ready }) => !ready);
+    expect(performance.now() - begun).toBeLessThan(2_000);
+    expect(lost).toMatchObject({ reason: { code: 'gpu_lost', message: expect.stringContaining('Xid 79') } });
+    await daemon.sees('pool-1', 'blocked', ({ state, substate }) => state === 'offline' && substate === 'blocked');
+    expect(await daemon.gpus()).toMatchObject([
+      { index: 0, health: 'healthy', health_reason: null },
+      { index: 1, health: 'lost', health_reason: { code: 'gpu_lost' }, recommended_action: 'reboot', xids: 1, last_xid: { code: 79 } },
+    ]);
+    expect(await daemon.metric(/^gpu_health\{.*gpu_index="1",state="lost"/)).toBe(1);
+    expect(await daemon.metric(/^gpu_xids_total\{.*xid="79"/)).toBe(1);
+    expect(await daemon.node()).toMatchObject({ degraded: [expect.stringMatching(/^gpu_lost: 1 /)] });
+    expect(daemon.log()).toContainEqual(
+      expect.objectContaining({ level: 'error', msg: expect.stringMatching(/^GPU lost: Xid 79: .*reboot/), gpu_uuid: uuidOf(1), xid: 79 }),
+    );
+
+    await driver.smi.play({ cards: [{}, {}] });
+    await daemon.ready('pool-1');
+    expect(house.run('pool-1')?.pid).not.toBe(struck?.pid);
+    expect(house.run('pool-0')).toEqual(spared);
+    expect(await daemon.ask('GET', '/v2/pools/pool-0/status')).toMatchObject({ body: { ready: true, restarts: 0 } });
+    const moves = followed.seen.filter(({ actor }) => actor === uuidOf(1));
+    expect(moves.map(({ to }) => to)).toEqual(['lost', 'recovering', 'healthy']);
+    followed.stop();
+    expect(moves[0]).toMatchObject({ reason: { code: 'gpu_lost' } });
+    await daemon.end();
+    expect(foldJournal(house.stateDir).divergence).toBeNull();
+  });
+
+  it('is told of a process that runs on the card only: the engine that the kernel names is started again', async (t) => {
+    const driver = await scriptedDriver(t, { cards: [{}] });
+    const house = await daemonHouse(t, driver.env);
+    await house.declare([house.stub('pool-0', placed), house.stub('pool-1', placed)]);
+    const daemon = await house.start();
+    await daemon.ready('pool-0', 'pool-1');
+    const [spared, struck] = [house.run('pool-0'), house.run('pool-1')];
+    await until('the kernel to be followed', () => daemon.log().some(({ msg }) => msg.includes("kernel's log is followed")));
+    await driver.say(`NVRM: Xid (PCI:0000:00:00): 31, pid=${struck?.pid}, name=llama-server, MMU Fault: ENGINE GRAPHICS`);
+    await until('another engine', () => (house.run('pool-1')?.pid ?? struck?.pid) !== struck?.pid);
+    expect(await daemon.sees('pool-1', 'ready again', ({ ready }) => ready)).toMatchObject({ restarts: 1, last_error: { code: 'cuda_error' } });
+    expect(house.run('pool-0')).toEqual(spared);
+    expect((await daemon.gpus())[0]).toMatchObject({ last_xid: { code: 31 } });
+  });
+});
