@@ -37,7 +37,7 @@ describe('an Xid', () => {
   });
 });
 
-describe('the loss of a card that the driver tells without an Xid (row 33)', () => {
+describe('the loss of a card that the driver tells without an Xid', () => {
   it.each([
     ['NVRM: GPU 0000:04:00.0: GPU has fallen off the bus.', '00000000:04:00.0'],
     [
@@ -48,7 +48,7 @@ describe('the loss of a card that the driver tells without an Xid (row 33)', () 
       'NVRM: The NVIDIA GPU 0000:02:00.0\\x0aNVRM: (PCI ID: 10de:1d13) installed in this system has\\x0aNVRM: fallen off the bus and is not responding to commands.',
       '00000000:02:00.0',
     ],
-  ])('is read from %s', (line, pciAddress) => {
+  ])('is read as the Xid that it stands for (row 33): %s', (line, pciAddress) => {
     expect(readXid(line)).toMatchObject({ code: 79, pciAddress, pid: null });
   });
 });

@@ -134,6 +134,7 @@ const degradations = (value: NodeSnapshot['value'], context: NodeContext): strin
   ...Object.values(context.gpus)
     .filter(({ health }) => health !== 'healthy')
     .map(({ index, health, cause }) => `gpu_${health}: ${index}${cause === null ? '' : ` (${cause.message})`}`),
+  ...(latest(context)?.remarks ?? []).map((remark) => `gpu_remark: ${remark}`),
   ...(context.kernelCause === null ? [] : [`kernel_log_unreadable: ${context.kernelCause.message}`]),
   ...Object.values(context.quarantines).map(
     ({ poolId, gpus }) => `gpu_quarantined: ${gpus.map(({ index }) => index).join(',')} (left by ${publicIdOf(poolId)})`,
