@@ -12,9 +12,9 @@ type Look = Exclude<GpuEvent, { readonly type: 'gpu.checked' }>;
 
 export interface GpuChecks {
   /** Of cards that were known before this look; to be told first. */
-  ofKnown(look: Look): readonly Check[];
+  ofKnown(look: Look, begunMono: number): readonly Check[];
   /** Of cards that this look is the first to show. */
-  ofNew(look: Look): readonly Check[];
+  ofNew(look: Look, begunMono: number): readonly Check[];
   attend(uuids: readonly string[]): void;
 }
 
@@ -25,26 +25,26 @@ export const keepChecks = (): GpuChecks => {
   const told = new Map<string, string>();
   let attended: ReadonlySet<string> = new Set();
 
-  const check = (card: KnownCard, finding: GpuFinding | null, { at, mono }: Look): Check[] => {
+  const check = (card: KnownCard, finding: GpuFinding | null, { at, mono }: Look, begunMono: number): Check[] => {
     if (finding === null) return [];
     const key = keyOf(finding);
     const before = told.get(card.uuid);
     told.set(card.uuid, key);
     const news = before === undefined ? !sound.has(key) : before !== key;
-    return news || attended.has(card.uuid) ? [{ type: 'gpu.checked', uuid: card.uuid, finding, at, mono }] : [];
+    return news || attended.has(card.uuid) ? [{ type: 'gpu.checked', uuid: card.uuid, finding, begunMono, at, mono }] : [];
   };
 
   return {
-    ofKnown: (look) =>
+    ofKnown: (look, begunMono) =>
       [...known.values()].flatMap((card) =>
-        check(card, look.type === 'gpu.probeFailed' ? findingOfFailure(card, look.cause) : findingOf(card, look.inventory), look),
+        check(card, look.type === 'gpu.probeFailed' ? findingOfFailure(card, look.cause) : findingOf(card, look.inventory), look, begunMono),
       ),
-    ofNew: (look) => {
+    ofNew: (look, begunMono) => {
       if (look.type === 'gpu.probeFailed') return [];
       const { inventory } = look;
       const strange = inventory.gpus.filter(({ uuid }) => !known.has(uuid));
       for (const { uuid, index, pciAddress } of inventory.gpus) known.set(uuid, { uuid, index, pciAddress });
-      return strange.flatMap((card) => check(card, findingOf(card, inventory), look));
+      return strange.flatMap((card) => check(card, findingOf(card, inventory), look, begunMono));
     },
     attend: (uuids) => {
       attended = new Set(uuids);

@@ -19,8 +19,12 @@ export interface WatchGpusDeps {
   /** From the end of one read to the begin of the next. */
   readonly intervalMs: number;
   readonly readDeadlineMs: number;
+  /** Between two looks at what changes slowly. */
+  readonly deepIntervalMs?: number;
   readonly owners?: Owners;
 }
+
+const defaultDeepIntervalMs = 60_000;
 
 export const watchGpus = (deps: WatchGpusDeps): typeof nodeActors.watchGpus =>
   fromCallback<GpusOrder, Record<string, never>>(({ sendBack, receive }) => {
@@ -30,19 +34,25 @@ export const watchGpus = (deps: WatchGpusDeps): typeof nodeActors.watchGpus =>
     let lookAgain = false;
     let stopped = false;
     let timer: NodeJS.Timeout | undefined;
+    let deepDueMono = 0;
 
     const look = async (): Promise<void> => {
       clearTimeout(timer);
       reading = true;
       lookAgain = false;
+      const { mono } = stamp();
+      if (mono >= deepDueMono) {
+        deepDueMono = mono + (deps.deepIntervalMs ?? defaultDeepIntervalMs);
+        deps.source.wantDeep?.();
+      }
       const event = await probe(deps, structure);
       reading = false;
       if (stopped) return;
       structure = event.type === 'gpu.probeFailed' ? null : structureOf(event.inventory);
       // First what is the matter with a card, so that it is not merely missing to those who are on it.
-      for (const check of checks.ofKnown(event)) sendBack(check);
+      for (const check of checks.ofKnown(event, mono)) sendBack(check);
       sendBack(event);
-      for (const check of checks.ofNew(event)) sendBack(check);
+      for (const check of checks.ofNew(event, mono)) sendBack(check);
       if (stopped) return;
       if (lookAgain) void look();
       else timer = setTimeout(() => void look(), deps.intervalMs);

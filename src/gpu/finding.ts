@@ -23,7 +23,7 @@ export const findingOf = (card: KnownCard, inventory: Inventory): GpuFinding => 
 /** Of a read that failed as a whole for the sake of one card; null: it says nothing about this one. */
 export const findingOfFailure = (card: KnownCard, cause: Cause): GpuFinding | null => {
   if (!ofOneCard.has(cause.code) || card.pciAddress === null || !pciAddressesIn(outputOf(cause)).includes(card.pciAddress)) return null;
-  return cause.code === 'gpu_reset_required' ? { kind: 'demanding', action: 'reset', cause } : { kind: 'away', cause };
+  return goneFor(cause);
 };
 
 /** Equal for findings between which nothing has changed. */
@@ -53,10 +53,13 @@ const present = (fact: GpuFact): GpuFinding => {
     const message = `the driver's recovery action is "${fact.recoveryAction}": ${whatToDo[action]}`;
     return { kind: 'demanding', action, cause: { code: action === 'reboot' ? 'gpu_unhealthy' : 'gpu_reset_required', message } };
   }
+  if (action === null && fact.deep?.remappedRows.failed === true)
+    return { kind: 'demanding', action: 'other', cause: { code: 'gpu_unhealthy', message: wornOut } };
   if (fact.reads === 'unknown') return { kind: 'failing', cause: { code: 'gpu_unhealthy', message: unreadable } };
   return { kind: 'sound', action: action ?? 'unknown' };
 };
 
+const wornOut = 'a faulty row of its memory could not be remapped (nvidia-smi -q -d ROW_REMAPPER): NVIDIA says to have the card exchanged';
 const unreadable = 'the driver lists it but cannot read its memory (Unknown Error); see the kernel log (dmesg | grep NVRM)';
 
 const absent = (card: KnownCard, { gpus, remarks = [] }: Inventory): GpuFinding => {
@@ -67,6 +70,10 @@ const absent = (card: KnownCard, { gpus, remarks = [] }: Inventory): GpuFinding 
     ? { kind: 'demanding', action: 'reset', cause }
     : { kind: 'away', cause: { ...cause, code: 'gpu_lost' } };
 };
+
+/** A card that cannot be opened is as good as not there. */
+const goneFor = (cause: Cause): GpuFinding =>
+  cause.code === 'gpu_reset_required' ? { kind: 'demanding', action: 'reset', cause } : { kind: 'away', cause: { ...cause, code: 'gpu_lost' } };
 
 const unlisted = ({ index, uuid, pciAddress }: KnownCard, gpus: readonly GpuFact[]): Cause => ({
   code: 'gpu_lost',

@@ -149,9 +149,12 @@ export type PoolReport =
   | { readonly type: 'quarantine.lifted'; readonly poolId: string }
   | { readonly type: 'pool.ended'; readonly poolId: string };
 
-/** From the node to the chart of one card. */
+/** From the node to the chart of one card. `begunMono`: when the look began; what came later it cannot know. */
 export type GpuNotice = Stamp &
-  ({ readonly type: 'gpu.checked'; readonly finding: GpuFinding } | { readonly type: 'gpu.xid'; readonly report: XidReport });
+  (
+    | { readonly type: 'gpu.checked'; readonly finding: GpuFinding; readonly begunMono: number }
+    | { readonly type: 'gpu.xid'; readonly report: XidReport }
+  );
 
 /** What the chart of a card tells its node. */
 export type GpuReport =
@@ -177,7 +180,7 @@ export type GpuEvent = Stamp &
     | { readonly type: 'gpu.sampled'; readonly inventory: Inventory }
     | { readonly type: 'gpu.probeFailed'; readonly cause: Cause }
     /** Told when it differs from what was told last of this card, and at every look of a card that is not well. */
-    | { readonly type: 'gpu.checked'; readonly uuid: string; readonly finding: GpuFinding }
+    | { readonly type: 'gpu.checked'; readonly uuid: string; readonly finding: GpuFinding; readonly begunMono: number }
   );
 
 /** From watch-handoffs. */

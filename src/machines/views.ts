@@ -93,11 +93,50 @@ export interface GpuView {
   readonly quarantine: { readonly pool_id: string; readonly code: ReasonCode; readonly message: string } | null;
   readonly processes: readonly GpuProcess[];
   readonly pools: readonly string[];
+  /** What changes slowly, with a time of its own; null: not read yet, or not told by this source. */
+  readonly details: GpuDetailsView | null;
+  /** Slices of a card in MIG mode; null: it is not in MIG mode. */
+  readonly mig: readonly MigView[] | null;
   readonly source: GpuSourceName;
   readonly simulated: boolean;
   /** Facts older than three probe intervals. */
   readonly stale: boolean;
   readonly seen_at: string;
+  /** Age of the facts, at the moment of the answer. */
+  readonly age_ms: number;
+}
+
+export interface GpuDetailsView {
+  readonly persistence_mode: boolean | null;
+  readonly power_limit_watts: number | null;
+  readonly graphics_clock_mhz: number | null;
+  readonly memory_clock_mhz: number | null;
+  readonly ecc: {
+    readonly enabled: boolean | null;
+    /** Since the driver was loaded. */
+    readonly corrected: number | null;
+    readonly uncorrected: number | null;
+    /** In the life of the card. */
+    readonly uncorrected_ever: number | null;
+  };
+  readonly remapped_rows: {
+    readonly corrected: number | null;
+    readonly uncorrected: number | null;
+    readonly pending: boolean | null;
+    readonly failed: boolean | null;
+  };
+  readonly retired_pages: { readonly count: number | null; readonly pending: boolean | null };
+  readonly seen_at: string;
+}
+
+export interface MigView {
+  readonly uuid: string;
+  readonly profile: string | null;
+  readonly gpu_instance_id: number;
+  readonly compute_instance_id: number;
+  readonly memory_total_bytes: number | null;
+  readonly memory_used_bytes: number | null;
+  readonly memory_free_bytes: number | null;
 }
 
 export interface RegistrationView {

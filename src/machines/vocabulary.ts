@@ -125,8 +125,34 @@ export interface GpuFact extends GpuRef {
   /** What the driver says in place of its values; absent: they are there. */
   readonly reads?: 'lost' | 'reset' | 'unknown';
   readonly processes: readonly GpuProcess[];
+  /** Asked for more rarely, so that it has an age of its own; absent or null: not yet, or the driver does not tell. */
+  readonly deep?: GpuDeep | null;
   /** Slices of a card in MIG mode, possibly none; absent or null: the card is not in MIG mode. */
   readonly mig?: readonly MigSlice[] | null;
+}
+
+/** What of a card changes slowly. */
+export interface GpuDeep extends Stamp {
+  readonly persistenceMode: boolean | null;
+  readonly powerLimitWatts: number | null;
+  readonly graphicsClockMhz: number | null;
+  readonly memoryClockMhz: number | null;
+  /** Memory errors since the driver was loaded; `uncorrectedEver`: in the life of the card. */
+  readonly ecc: {
+    readonly enabled: boolean | null;
+    readonly corrected: number | null;
+    readonly uncorrected: number | null;
+    readonly uncorrectedEver: number | null;
+  };
+  /** Rows taken out of use; `pending`: at the next reset. */
+  readonly remappedRows: {
+    readonly corrected: number | null;
+    readonly uncorrected: number | null;
+    readonly pending: boolean | null;
+    readonly failed: boolean | null;
+  };
+  /** Of older cards, which have pages in place of rows. */
+  readonly retiredPages: { readonly count: number | null; readonly pending: boolean | null };
 }
 
 /** A MIG compute instance. Those of one GPU instance share its memory. */

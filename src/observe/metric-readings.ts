@@ -31,6 +31,8 @@ const ofPool: readonly (readonly [NameOf<'gauge'>, (pool: PoolStatus) => number 
   ['pool_requests_running', (pool) => pool.active_leases],
 ];
 
+const total = (one: number | null, other: number | null): number | null => (one === null || other === null ? null : one + other);
+
 const ofGpu: readonly (readonly [NameOf<'gauge'>, (gpu: GpuView) => number | null])[] = [
   ['gpu_memory_total_bytes', (gpu) => gpu.memory_total_bytes],
   ['gpu_memory_used_bytes', (gpu) => gpu.memory_used_bytes],
@@ -40,6 +42,13 @@ const ofGpu: readonly (readonly [NameOf<'gauge'>, (gpu: GpuView) => number | nul
   ['gpu_power_watts', (gpu) => gpu.power_watts],
   ['gpu_utilisation_ratio', (gpu) => (gpu.utilisation_percent === null ? null : gpu.utilisation_percent / 100)],
   ['gpu_quarantined', (gpu) => Number(gpu.quarantine !== null)],
+  ['gpu_ecc_corrected_errors', (gpu) => gpu.details?.ecc.corrected ?? null],
+  ['gpu_ecc_uncorrected_errors', (gpu) => gpu.details?.ecc.uncorrected ?? null],
+  ['gpu_remapped_rows', (gpu) => total(gpu.details?.remapped_rows.corrected ?? null, gpu.details?.remapped_rows.uncorrected ?? null)],
+  ['gpu_remap_pending', (gpu) => (gpu.details?.remapped_rows.pending == null ? null : Number(gpu.details.remapped_rows.pending))],
+  ['gpu_graphics_clock_hertz', (gpu) => (gpu.details?.graphics_clock_mhz == null ? null : gpu.details.graphics_clock_mhz * 1e6)],
+  ['gpu_power_limit_watts', (gpu) => gpu.details?.power_limit_watts ?? null],
+  ['gpu_probe_age_seconds', (gpu) => gpu.age_ms / 1000],
   ['gpu_stale', (gpu) => Number(gpu.stale)],
 ];
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { findingOf, findingOfFailure, keyOf } from '../../src/gpu/finding.ts';
 import type { Cause } from '../../src/machines/vocabulary.ts';
-import { card, inventoryOf } from '../kit/gpu-facts.ts';
+import { card, deep, inventoryOf } from '../kit/gpu-facts.ts';
 
 const known = { uuid: 'GPU-1', index: 1, pciAddress: '00000000:02:00.0' };
 const seen = (facts: Parameters<typeof card>[1]) => findingOf(known, inventoryOf(card(0), card(1, facts)));
@@ -17,6 +17,12 @@ describe('a card that is listed', () => {
     [{ recoveryAction: 'Drain P2P' }, { kind: 'demanding', action: 'drain_p2p' }],
     [{ recoveryAction: 'Drain and Reset' }, { kind: 'demanding', action: 'drain_and_reset', cause: { code: 'gpu_reset_required' } }],
     [{ recoveryAction: 'Recover IMEX' }, { kind: 'demanding', action: 'other' }],
+    [{ deep: deep({ failed: true }) }, { kind: 'demanding', action: 'other', cause: { code: 'gpu_unhealthy' } }],
+    [
+      { deep: deep({ failed: true }), recoveryAction: 'None' },
+      { kind: 'sound', action: 'none' },
+    ],
+    [{ deep: deep({ pending: true }) }, { kind: 'sound' }],
     [{ reads: 'lost' as const }, { kind: 'away', cause: { code: 'gpu_lost' } }],
     [{ reads: 'reset' as const }, { kind: 'demanding', action: 'reset', cause: { code: 'gpu_reset_required' } }],
     [

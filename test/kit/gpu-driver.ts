@@ -59,8 +59,11 @@ export const driveGpu = (inspect: (event: InspectionEvent) => void, alone = fals
     },
     heard: (type: GpuReport['type']): number => reports.filter((report) => report.type === type).length,
     check: (...found: readonly GpuFinding[]) => {
-      for (const finding of found) actor.send({ type: 'gpu.checked', finding, ...now() });
+      for (const finding of found) actor.send({ type: 'gpu.checked', finding, begunMono: clock.now(), ...now() });
     },
+    /** A look that began some time ago. */
+    checkLate: (finding: GpuFinding, begunAgoMs: number) =>
+      actor.send({ type: 'gpu.checked', finding, begunMono: clock.now() - begunAgoMs, ...now() }),
     xid: (code: number, facts: Partial<XidReport> = {}) => actor.send({ type: 'gpu.xid', report: xid(code, facts), ...now() }),
     pass: (ms: number) => clock.increment(ms),
   };

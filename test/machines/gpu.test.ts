@@ -199,6 +199,24 @@ describe('an unhealthy card', () => {
   });
 });
 
+describe('a look that began before an error', () => {
+  it('says nothing of its end, only of what is wrong', () => {
+    const card = drive();
+    card.pass(1_000);
+    card.xid(48);
+    card.checkLate(sound, 500);
+    card.pass(3_000);
+    expect(card.where()).toBe('quarantined');
+    card.checkLate(sound, 3_500);
+    expect(card.where()).toBe('quarantined');
+    card.check(sound);
+    expect(card.where()).toBe('recovering');
+    card.xid(92);
+    card.checkLate(away, 500);
+    expect(card.where()).toBe('lost');
+  });
+});
+
 describe('a card in quarantine', () => {
   it('stays there, however sound it looks, where the driver tells nothing of resets', () => {
     const card = quarantinedByXid();

@@ -87,10 +87,41 @@ export const gpuSchema = v.pipe(
       v.strictObject({ pid: count, usedBytes: maybe(count), poolId: v.optional(maybe(text)), gpuInstanceId: v.optional(maybe(count)) }),
     ),
     pools: v.array(text),
+    details: maybe(
+      v.strictObject({
+        persistence_mode: maybe(v.boolean()),
+        power_limit_watts: maybe(number),
+        graphics_clock_mhz: maybe(number),
+        memory_clock_mhz: maybe(number),
+        ecc: v.strictObject({ enabled: maybe(v.boolean()), corrected: maybe(count), uncorrected: maybe(count), uncorrected_ever: maybe(count) }),
+        remapped_rows: v.strictObject({
+          corrected: maybe(count),
+          uncorrected: maybe(count),
+          pending: maybe(v.boolean()),
+          failed: maybe(v.boolean()),
+        }),
+        retired_pages: v.strictObject({ count: maybe(count), pending: maybe(v.boolean()) }),
+        seen_at: time,
+      }),
+    ),
+    mig: maybe(
+      v.array(
+        v.strictObject({
+          uuid: text,
+          profile: maybe(text),
+          gpu_instance_id: count,
+          compute_instance_id: count,
+          memory_total_bytes: maybe(count),
+          memory_used_bytes: maybe(count),
+          memory_free_bytes: maybe(count),
+        }),
+      ),
+    ),
     source: v.picklist(['nvml', 'nvidia-smi', 'simulated']),
     simulated: v.boolean(),
     stale: v.boolean(),
     seen_at: time,
+    age_ms: count,
   }),
   v.metadata({ ref: 'Gpu' }),
 );

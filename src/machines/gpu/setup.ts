@@ -22,8 +22,12 @@ const badLooks = 3;
 const settleMs = 3_000;
 const mostNotes = 32;
 
-const findingOf = (event: { readonly type: string }): GpuFinding | null =>
-  event.type === 'gpu.checked' ? (event as Extract<GpuNotice, { type: 'gpu.checked' }>).finding : null;
+/** A look that began before the latest error shows nothing of its end. */
+const findingOf = ({ context, event }: { readonly context: GpuContext; readonly event: GpuNotice }): GpuFinding | null => {
+  if (event.type !== 'gpu.checked') return null;
+  const isLate = event.finding.kind === 'sound' && event.begunMono < (context.notes.at(-1)?.mono ?? Number.NEGATIVE_INFINITY);
+  return isLate ? null : event.finding;
+};
 
 const stamped = ({ at, mono }: Stamp): { readonly stamp: Stamp } => ({ stamp: { at, mono } });
 
@@ -42,13 +46,13 @@ const mayReturn = ({ demand, wasAway }: GpuContext, finding: GpuFinding | null):
 export const gpu = setup({
   types: {} as { context: GpuContext; events: GpuNotice; input: GpuInput },
   guards: {
-    finds: ({ event }: Args, { kind }: { kind: GpuFinding['kind'] }) => findingOf(event)?.kind === kind,
-    failsForGood: ({ context, event }: Args) => findingOf(event)?.kind === 'failing' && context.bad + 1 >= badLooks,
+    finds: (args: Args, { kind }: { kind: GpuFinding['kind'] }) => findingOf(args)?.kind === kind,
+    failsForGood: ({ context, event }: Args) => findingOf({ context, event })?.kind === 'failing' && context.bad + 1 >= badLooks,
     isWell: ({ context, event }: Args) => {
-      const finding = findingOf(event);
+      const finding = findingOf({ context, event });
       return finding?.kind === 'sound' && context.good + 1 >= goodLooks && (context.linkCause === null || finding.action === 'none');
     },
-    mayReturn: ({ context, event }: Args) => mayReturn(context, findingOf(event)),
+    mayReturn: ({ context, event }: Args) => mayReturn(context, findingOf({ context, event })),
     /** By the latest look since the error. */
     mayReturnAfterAll: ({ context }: Args) => mayReturn(context, context.finding),
     xidSays: (args: Args, { one }: { one: readonly XidVerdict[] }) => {
@@ -60,7 +64,7 @@ export const gpu = setup({
   actions: {
     beginCounting: assign({ finding: null, good: 0, bad: 0 }),
     countLook: assign(({ context, event }) => {
-      const finding = findingOf(event);
+      const finding = findingOf({ context, event });
       return {
         ...stamped(event),
         finding,
@@ -69,18 +73,18 @@ export const gpu = setup({
       };
     }),
     blameLook: assign(({ context, event }) => {
-      const finding = findingOf(event);
+      const finding = findingOf({ context, event });
       return { reason: finding === null || finding.kind === 'sound' ? context.reason : finding.cause };
     }),
     /** The driver names what is to be done. */
-    takeDemand: assign(({ event }) => {
-      const finding = findingOf(event);
+    takeDemand: assign(({ context, event }) => {
+      const finding = findingOf({ context, event });
       if (finding?.kind !== 'demanding') return {};
       return { ...stamped(event), reason: finding.cause, demand: { action: finding.action, by: 'driver' as const }, finding, wasAway: false };
     }),
     /** What the kernel said of the loss says more. */
     noteAway: assign(({ context, event }) => {
-      const finding = findingOf(event);
+      const finding = findingOf({ context, event });
       if (finding?.kind !== 'away') return {};
       return { ...stamped(event), finding, reason: context.reason?.code === 'gpu_lost' ? context.reason : finding.cause, wasAway: true };
     }),

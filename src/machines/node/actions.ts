@@ -182,9 +182,11 @@ export const node = base.extend({
       enqueue.assign({ roster: told.roster, gpus, inventory, gpuCause: null, quarantines, samples: { inventory } });
       deliver(enqueue, [...toBlocked(context), ...toRegistration(context, { type: 'roster.changed' })]);
     }),
-    passCheck: enqueueActions(({ context, enqueue }, { uuid, finding, at, mono }: Stamp & { uuid: string; finding: GpuFinding }) => {
-      if (context.gpus[uuid] !== undefined) enqueue.sendTo(uuid, { type: 'gpu.checked', finding, at, mono } satisfies GpuNotice);
-    }),
+    passCheck: enqueueActions(
+      ({ context, enqueue }, { uuid, finding, begunMono, at, mono }: Stamp & { uuid: string; finding: GpuFinding; begunMono: number }) => {
+        if (context.gpus[uuid] !== undefined) enqueue.sendTo(uuid, { type: 'gpu.checked', finding, begunMono, at, mono } satisfies GpuNotice);
+      },
+    ),
     passXid: enqueueActions(({ context, enqueue }, { report, at, mono }: Stamp & { report: XidReport }) => {
       const card = Object.values(context.gpus).find(({ pciAddress }) => pciAddress === report.pciAddress);
       if (card !== undefined) enqueue.sendTo(card.uuid, { type: 'gpu.xid', report, at, mono } satisfies GpuNotice);

@@ -6,8 +6,8 @@ import type { GpuStandings } from '../policies/gpu-standing.ts';
 import { reservedOn } from '../policies/ledger.ts';
 import { quarantineOf } from '../policies/quarantine.ts';
 import { servingIds } from '../policies/roster.ts';
-import type { GpuView, HostFacts, NodeView, RegistrationView } from '../views.ts';
-import type { GpuFact, GpuProcess, Inventory } from '../vocabulary.ts';
+import type { GpuDetailsView, GpuView, HostFacts, MigView, NodeView, RegistrationView } from '../views.ts';
+import type { GpuDeep, GpuFact, GpuProcess, Inventory, MigSlice } from '../vocabulary.ts';
 import type { NodeContext } from './context.ts';
 
 export interface NodeSnapshot {
@@ -54,11 +54,17 @@ export const gpuViews = (context: NodeContext, { now, staleMs }: { readonly now:
   const stale = context.gpuCause !== null || now - inventory.at > staleMs;
   const gone = Object.values(context.gpus).filter(({ uuid, health }) => health !== 'healthy' && !inventory.gpus.some((gpu) => gpu.uuid === uuid));
   return [
-    ...inventory.gpus.map((gpu) => gpuView(gpu, inventory, context, stale)),
+    ...inventory.gpus.map((gpu) => aged(gpuView(gpu, inventory, context, stale), inventory.at, now)),
     // A card that is lost is shown: what is not known of it any more is null.
-    ...gone.map((card) => ({ ...gpuView(unread(card), inventory, context, true), seen_at: rfc3339(card.seenAt) })),
+    ...gone.map((card) => aged(gpuView(unread(card), inventory, context, true), card.seenAt, now)),
   ];
 };
+
+const aged = (view: Omit<GpuView, 'seen_at' | 'age_ms'>, seenAt: number, now: number): GpuView => ({
+  ...view,
+  seen_at: rfc3339(seenAt),
+  age_ms: Math.max(0, now - seenAt),
+});
 
 const unread = ({ uuid, index, pciAddress, name }: GpuStandings[string]): GpuFact => ({
   uuid,
@@ -76,7 +82,7 @@ const unread = ({ uuid, index, pciAddress, name }: GpuStandings[string]): GpuFac
   processes: [],
 });
 
-const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale: boolean): GpuView => ({
+const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale: boolean): Omit<GpuView, 'seen_at' | 'age_ms'> => ({
   index: gpu.index,
   uuid: gpu.uuid,
   pci_address: gpu.pciAddress,
@@ -97,8 +103,39 @@ const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale
   pools: poolsOn([gpu.uuid, ...(gpu.mig ?? []).map(({ uuid }) => uuid)], context),
   source: inventory.source,
   simulated: inventory.source === 'simulated',
+  details: gpu.deep == null ? null : detailsView(gpu.deep),
+  mig: gpu.mig?.map(migView) ?? null,
   stale,
-  seen_at: rfc3339(inventory.at),
+});
+
+const detailsView = ({
+  persistenceMode,
+  powerLimitWatts,
+  graphicsClockMhz,
+  memoryClockMhz,
+  ecc,
+  remappedRows,
+  retiredPages,
+  at,
+}: GpuDeep): GpuDetailsView => ({
+  persistence_mode: persistenceMode,
+  power_limit_watts: powerLimitWatts,
+  graphics_clock_mhz: graphicsClockMhz,
+  memory_clock_mhz: memoryClockMhz,
+  ecc: { enabled: ecc.enabled, corrected: ecc.corrected, uncorrected: ecc.uncorrected, uncorrected_ever: ecc.uncorrectedEver },
+  remapped_rows: remappedRows,
+  retired_pages: retiredPages,
+  seen_at: rfc3339(at),
+});
+
+const migView = (slice: MigSlice): MigView => ({
+  uuid: slice.uuid,
+  profile: slice.profile,
+  gpu_instance_id: slice.gpuInstanceId,
+  compute_instance_id: slice.computeInstanceId,
+  memory_total_bytes: slice.memoryTotalBytes,
+  memory_used_bytes: slice.memoryUsedBytes,
+  memory_free_bytes: slice.memoryFreeBytes,
 });
 
 const healthView = (

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { gpuViews, nodeView } from '../../../src/machines/node/view.ts';
 import type { GpuFact, GpuFinding, XidReport } from '../../../src/machines/vocabulary.ts';
 import { findings, xid } from '../../kit/gpu-driver.ts';
-import { card, gib, gpuSpec, inventoryOf } from '../../kit/gpu-facts.ts';
+import { card, deep, gib, gpuSpec, inventoryOf } from '../../kit/gpu-facts.ts';
 import { type NodeDriver, tick } from '../../kit/node-driver.ts';
 import { report, serving } from './story.ts';
 
@@ -11,7 +11,7 @@ const addressed = (index: number, facts: Partial<GpuFact> = {}): GpuFact => card
 const kernel = (node: NodeDriver, code: number, index: number, facts: Partial<XidReport> = {}): void =>
   node.send({ type: 'kernel.xid', report: xid(code, { pciAddress: `00000000:0${index + 1}:00.0`, ...facts }), ...tick() });
 const check = (node: NodeDriver, index: number, ...found: readonly GpuFinding[]): void => {
-  for (const finding of found) node.send({ type: 'gpu.checked', uuid: `GPU-${index}`, finding, ...tick() });
+  for (const finding of found) node.send({ type: 'gpu.checked', uuid: `GPU-${index}`, finding, begunMono: Number.POSITIVE_INFINITY, ...tick() });
 };
 
 /** Pools `a` on the first card, `b` on the second, `both` on both; all are told that their devices are there. */
@@ -168,6 +168,33 @@ describe('what is shown of a card', () => {
       stale: true,
       pools: ['b', 'both'],
     });
+  });
+
+  it('is what changes slowly, with a time of its own, and the slices of a card in MIG mode', async () => {
+    const node = await serving({ poolId: 'a' });
+    const slice = {
+      uuid: 'MIG-1',
+      profile: '1g.18gb',
+      gpuInstanceId: 5,
+      computeInstanceId: 0,
+      memoryTotalBytes: gib,
+      memoryUsedBytes: 0,
+      memoryFreeBytes: gib,
+    };
+    const slow = deep({ pending: true });
+    const { at } = node.discover(addressed(0, { deep: slow, mig: [slice] }), addressed(1));
+    const [first, second] = gpuViews(node.context(), { now: at + 1_234, staleMs: 1_000 });
+    expect(first).toMatchObject({
+      age_ms: 1_234,
+      details: {
+        graphics_clock_mhz: 1_410,
+        ecc: { uncorrected_ever: 1 },
+        remapped_rows: { pending: true },
+        seen_at: new Date(slow.at).toISOString(),
+      },
+      mig: [{ uuid: 'MIG-1', gpu_instance_id: 5, memory_total_bytes: gib }],
+    });
+    expect(second).toMatchObject({ details: null, mig: null });
   });
 
   it('is a degradation of the node, and so is a log of the kernel that cannot be read', async () => {
