@@ -13,6 +13,7 @@ import { awaitRelease } from './await-release.ts';
 import { awaitTreeGone } from './await-tree-gone.ts';
 import { deregisterNode } from './deregister-node.ts';
 import { dropRecord } from './drop-record.ts';
+import { freshVram } from './fresh-vram.ts';
 import { keepMemory } from './keep-memory.ts';
 import { keepRoster } from './keep-roster.ts';
 import type { Trees } from './launch/descendants.ts';
@@ -85,6 +86,8 @@ const providePool = (effects: Effects) => {
   const { runtimeDir } = handoffs;
   const forgetting = { ...effects, runs };
   const probing = { listenerOwner, readApiKey };
+  const membersOf = (run: RunRecord) => trees.membersOf(run);
+  const lookAtVram = freshVram({ source, owners: effects.owners, readDeadlineMs: gpus.readDeadlineMs });
   return poolMachine.provide({
     actors: {
       provisionEngine: provisionEngine(effects),
@@ -93,14 +96,19 @@ const providePool = (effects: Effects) => {
       spawnEngine: spawnEngine({ ...effects, runs, simulated: source.name === 'simulated' }),
       adoptEngine: adoptEngine(effects),
       announceHandoff: announceHandoff({ runtimeDir }),
-      proveReadiness: proveReadiness(probing),
+      proveReadiness: proveReadiness({ ...probing, residency: { vramUsedBytes: lookAtVram, membersOf } }),
       stopEngine: stopEngine({ ...forgetting, runtimeDir }),
       awaitTreeGone: awaitTreeGone({ trees }),
       awaitRelease: awaitRelease({ source, pidsOf: (run) => trees.pidsOf(run), readDeadlineMs: gpus.readDeadlineMs }),
       dropRecord: dropRecord(forgetting),
       watchEngine: watchEngine({ ...effects, onTrouble: (run, cause) => effects.onTrouble(run.poolId, cause) }),
       watchStart: watchStart(effects),
-      probeHealth: probeHealth({ ...probing, vramUsedBytes: effects.vramUsedBytes, suspicion: suspectHost() }),
+      probeHealth: probeHealth({
+        ...probing,
+        vramUsedBytes: effects.vramUsedBytes,
+        residency: { vramUsedBytes: effects.vramUsedBytes, membersOf },
+        suspicion: suspectHost(),
+      }),
       keepMemory: keepMemory({ memories: store.memories, bootId: effects.bootId, lost: effects.onTrouble }),
     },
   });

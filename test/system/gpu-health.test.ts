@@ -1,4 +1,5 @@
 /** A card fails under one of two engines, with a scripted driver and a kernel's log of its own: the other engine does not notice. */
+import { truncate } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { daemonHouse, patient } from '../kit/daemon.ts';
 import { foldJournal } from '../kit/fold-journal.ts';
@@ -66,6 +67,28 @@ describe('a card that falls off the bus', patient, () => {
     expect(await daemon.sees('pool-1', 'ready again', ({ ready }) => ready)).toMatchObject({ restarts: 1, last_error: { code: 'cuda_error' } });
     expect(house.run('pool-0')).toEqual(spared);
     expect((await daemon.gpus())[0]).toMatchObject({ last_xid: { code: 31 } });
+  });
+});
+
+describe('an engine whose model is not in VRAM, whatever it says', patient, () => {
+  it('is not ready, or no longer: what its processes hold is measured before it is ready and while it serves (row 39)', async (t) => {
+    const driver = await scriptedDriver(t, { cards: [{}] });
+    const house = await daemonHouse(t, driver.env);
+    await truncate(house.model, 2 * 1024 ** 3);
+    await house.declare([house.stub('pool-0', placed)]);
+    const daemon = await house.start();
+    await daemon.ready('pool-0');
+    const engine = house.run('pool-0')?.pid ?? 0;
+    await driver.smi.play({ cards: [{ usedMiB: 100, processes: [{ pid: engine, usedMiB: 100 }] }] });
+    await daemon.sees('pool-0', 'found out', ({ reason }) => reason?.code === 'residency_violation', 40_000);
+    await driver.smi.play({ cards: [{}] });
+    const failed = await daemon.sees('pool-0', 'failed', ({ substate }) => substate === 'failed', 40_000);
+    expect(failed).toMatchObject({
+      ready: false,
+      live: false,
+      reason: { code: 'residency_violation', retryable: false, message: expect.stringContaining('found 0.10 GiB') },
+    });
+    expect(house.left()).toEqual([]);
   });
 });
 
