@@ -36,9 +36,9 @@ Examples:
   pool-managerd drain pool-0 --deadline 30s     stop it when its work is done, after 30 s at the latest
   pool-managerd logs pool-0 -f                  what its engine writes
   pool-managerd events -f --json                every transition, one JSON per line
-  pool-managerd inspect pool-0                  its chart at work: events, guards, actions
   pool-managerd pull                            fetch what the pools file names, before anything is started
   pool-managerd prune                           what no pool uses; --yes removes it
+  pool-managerd inspect pool-0                  its chart at work: events, guards, actions
   pool-managerd estimate model.gguf --ctx 8192  how much VRAM it would need, in parts
   pool-managerd explain events.jsonl 4711       why a pool did what it did then: guards, transitions, actions
 
@@ -158,6 +158,7 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
         json: isSet(options, 'json'),
       });
     });
+  addStoreCommands(program, context);
   program
     .command('completion')
     .description('completion for your shell; --help tells how to install it')
@@ -169,7 +170,6 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
     .action((shell: Shell) => {
       context.stdout.write(completionFor(shell, program));
     });
-  addStoreCommands(program, context);
   const config = program.command('config').description('the pools file, without a daemon');
   config
     .command('check <file>')
