@@ -43,7 +43,7 @@ describe.concurrent('the dashboard of a daemon', patient, () => {
 
   it('is told of pools as they are, with what they accept, and of what their charts do', async (t) => {
     const house = await daemonHouse(t);
-    await house.declare([house.stub('chat', { env: { HF_TOKEN: 'hf_not_to_be_seen' } })]);
+    await house.declare([house.stub('chat', { env: { APP_SECRET: 'not_to_be_seen' } })]);
     const daemon = await house.start();
     const [views, charts] = await Promise.all([listen(`${daemon.url}/v2/live`), listen(`${daemon.url}/v2/inspect`)]);
     await daemon.ready('chat');
@@ -52,8 +52,8 @@ describe.concurrent('the dashboard of a daemon', patient, () => {
     );
     await until('the chart', () => charts.seen.some((said) => said['actor'] === 'chat#1' && Object(said['snapshot']).path === 'ready.healthy'));
     const { body } = await daemon.ask('GET', '/v2/pools/chat/spec');
-    expect(body).toMatchObject({ pool_id: 'chat', spec: { engine: 'llamacpp', env: { HF_TOKEN: '[redacted]' } } });
-    expect(JSON.stringify([views.seen, charts.seen, body])).not.toContain('hf_not_to_be_seen');
+    expect(body).toMatchObject({ pool_id: 'chat', spec: { engine: 'llamacpp', env: { APP_SECRET: '[redacted]' } } });
+    expect(JSON.stringify([views.seen, charts.seen, body])).not.toContain('not_to_be_seen');
     await Promise.all([views.stop(), charts.stop()]);
   });
 });

@@ -95,7 +95,7 @@ export const partsOf = ({ processes, memory_used_bytes, memory_free_bytes }: Liv
 const troubles = ({ stale, health, health_reason, recommended_action, quarantine, last_xid, xids }: LiveGpu): string[] => [
   ...(stale ? ['These numbers are old: the driver did not answer of late.'] : []),
   ...(health === 'healthy' ? [] : [`${inWords(health)}${health_reason === null ? '' : `: ${health_reason.message}`}`]),
-  ...(recommended_action === null || recommended_action === 'none' ? [] : [`To be done by a person: ${recommended_action.replaceAll('_', ' ')}`]),
+  ...(recommended_action === null ? [] : [`To be done by a person: ${recommended_action.replaceAll('_', ' ')}`]),
   ...(quarantine === null ? [] : [`Nothing is put on it: ${quarantine.message}`]),
   ...(last_xid === null
     ? []

@@ -48,4 +48,4 @@ export const unplay = (cast: Cast, { actor, machine, from }: Moment): void => {
 };
 
 /** Those that have a drawing, in the order in which their actors are shown. */
-export const machines = ['node', 'registration', 'gpu', 'pool'] as const;
+export const machines: readonly string[] = ['node', 'registration', 'gpu', 'pool'];

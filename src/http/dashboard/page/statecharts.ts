@@ -95,7 +95,7 @@ const actorOf = (cast: Cast, asked: string | null): Actor | null => {
 };
 
 const sorted = (cast: Cast): readonly Actor[] => {
-  const rank = ({ machine }: Actor): number => machines.findIndex((one) => one === machine);
+  const rank = ({ machine }: Actor): number => machines.indexOf(machine);
   return [...cast.values()].sort((one, other) => rank(one) - rank(other) || (one.id < other.id ? -1 : 1));
 };
 
