@@ -1,7 +1,7 @@
 /** The real llama-server out of an archive and a real model out of a hub: from an empty cache to ready, by the pools file alone. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, it, type TestContext } from 'vitest';
@@ -13,23 +13,10 @@ import { sha256Of } from '../kit/file-server.ts';
 import { hubStandIn } from '../kit/hub.ts';
 import { realEngine } from '../kit/llama-server.ts';
 import { passenger, testStore, wantedModel } from '../kit/provisioning.ts';
+import { libraries, releaseOf } from '../kit/release.ts';
 
 const installation = realEngine === null ? null : dirname(realEngine);
-const lib = 'usr/lib/x86_64-linux-gnu';
-
-/** As releases are: the program, its libraries, and a way to find them from wherever it lies. */
-const releaseOf = async (from: string): Promise<Buffer> => {
-  const dir = await temporaryDir();
-  mkdirSync(join(dir, 'usr/bin'), { recursive: true });
-  cpSync(join(from, 'usr/bin/llama-server'), join(dir, 'usr/bin/llama-server'));
-  cpSync(join(from, lib), join(dir, lib), { recursive: true, verbatimSymlinks: true });
-  const script = `#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\nexec "$here/${lib}/ld-linux-x86-64.so.2" --library-path "$here/${lib}:$here/${lib}/llama" "$here/usr/bin/llama-server" "$@"\n`;
-  writeFileSync(join(dir, 'llama-server'), script);
-  chmodSync(join(dir, 'llama-server'), 0o755);
-  return execFileSync('tar', ['-czf', '-', '-C', dir, '.'], { maxBuffer: 512 * 1024 * 1024 });
-};
-
-describe.skipIf(installation === null || !existsSync(join(installation, lib)))('the real llama-server', patient, () => {
+describe.skipIf(installation === null || !existsSync(join(installation, libraries)))('the real llama-server', patient, () => {
   it('by URL and digest, with a model by hf:, goes from an empty cache to ready with no other step, and again without a network', async (t) => {
     const hub = await hubStandIn(t);
     hub.commit('org/tiny', { 'tiny.gguf': readFileSync(join(import.meta.dirname, '../../src/provisioning/self-test/tiny.gguf')) });
