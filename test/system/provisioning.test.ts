@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { readEngineRecord } from '../../src/provisioning/engines/record.ts';
 import { usualPatience } from '../../src/provisioning/models/ensure.ts';
@@ -45,6 +46,15 @@ describe.skipIf(installation === null || !existsSync(join(installation, librarie
   });
 });
 
+/** The 99th percentile, milliseconds. */
+const delayDuring = async (work: () => Promise<unknown>): Promise<number> => {
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  await work();
+  delay.disable();
+  return delay.percentile(99) / 1e6;
+};
+
 /** A server in a process of its own, so that neither client waits for the other's loop. */
 const serveFile = async (file: string, t: TestContext): Promise<string> => {
   const program = `const {createReadStream,statSync}=require('node:fs');const size=statSync(process.argv[1]).size;
@@ -65,17 +75,16 @@ describe('a file of 2 GiB from loopback', () => {
     execFileSync('curl', ['-sS', '-o', join(dir, 'large'), reference]);
     const sum = execFileSync('sha256sum', [join(dir, 'large')], { encoding: 'utf8' }).slice(0, 64);
     const plainMs = performance.now() - begun;
+    const idle = await delayDuring(() => pause(2_000));
     const store = await testStore(usualPatience, join(dir, 'cache'));
-    const delay = monitorEventLoopDelay({ resolution: 5 });
-    delay.enable();
     const began = performance.now();
-    await store.find(wantedModel({ reference, checksum: `sha256:${sum}` }), passenger());
+    const busy = await delayDuring(() => store.find(wantedModel({ reference, checksum: `sha256:${sum}` }), passenger()));
     const ourMs = performance.now() - began;
-    delay.disable();
     console.info(
-      `curl and sha256sum: ${Math.round(plainMs)} ms; ours: ${Math.round(ourMs)} ms; loop delay p99 ${(delay.percentile(99) / 1e6).toFixed(1)} ms`,
+      `curl and sha256sum: ${Math.round(plainMs)} ms; ours: ${Math.round(ourMs)} ms; loop delay p99 ${busy.toFixed(1)} ms, idle ${idle.toFixed(1)} ms`,
     );
-    expect(delay.percentile(99) / 1e6).toBeLessThan(50);
+    // What a machine with other work does to an idle loop is not ours.
+    expect(busy).toBeLessThan(Math.max(50, 2 * idle));
     expect(ourMs).toBeLessThan(plainMs * 1.25);
   });
 });
