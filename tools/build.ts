@@ -9,6 +9,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'rolldown';
 import { assetPrefix, servedPaths } from '../src/http/dashboard/files.ts';
+import type { OwnAsset } from '../src/os/self.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -22,15 +23,15 @@ const buildInfo = (): { readonly commit: string; readonly date: string } => {
 };
 
 /** As text. */
-export const bundle = async (info: object): Promise<string> => {
+export const bundle = async (info: object, input = 'src/executable.ts', format: 'esm' | 'cjs' = 'esm'): Promise<string> => {
   const { output } = await build({
     cwd: root,
-    input: 'src/executable.ts',
+    input,
     platform: 'node',
     write: false,
     transform: { define: { 'globalThis.poolManagerdBuild': JSON.stringify(info) } },
     // One file: imports on demand stay evaluated on demand.
-    output: { format: 'esm', codeSplitting: false },
+    output: { format, codeSplitting: false },
   });
   const [chunk, ...others] = output;
   if (others.length > 0) throw new Error(`expected one script, found ${output.length}: ${output.map(({ fileName }) => fileName).join(', ')}`);
@@ -52,6 +53,9 @@ export const makeExecutable = async (into: string = dist): Promise<string> => {
     string,
   ];
   writeFileSync(script, await bundle(buildInfo()));
+  // A thread begins with a script of its own, which is given as text: CommonJS, since that may require what Node has.
+  const worker = join(into, 'provisioning-worker.cjs');
+  writeFileSync(worker, await bundle(buildInfo(), 'src/provisioning/jobs/worker.ts', 'cjs'));
   writeFileSync(
     settings,
     JSON.stringify({
@@ -60,7 +64,13 @@ export const makeExecutable = async (into: string = dist): Promise<string> => {
       output,
       disableExperimentalSEAWarning: true,
       useCodeCache: true,
-      assets: await dashboard(),
+      assets: {
+        ...(await dashboard()),
+        ...({ 'provisioning-worker.cjs': worker, 'tiny.gguf': join(root, 'src/provisioning/self-test/tiny.gguf') } satisfies Record<
+          OwnAsset,
+          string
+        >),
+      },
       execArgv: ['--disable-warning=ExperimentalWarning'],
       // Nothing of NODE_OPTIONS: no debugger, no preloaded code of somebody else.
       execArgvExtension: 'none',

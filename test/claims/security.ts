@@ -27,8 +27,6 @@ const threat = (
   rest: Pick<Threat, 'missing' | 'notApplicable' | 'differs'> = {},
 ): Threat => ({ row, threat: what, holds, tests, ...rest });
 
-const nothingFetched = 'nothing is fetched, unpacked or built yet: engines and models are on the machine already';
-
 export const threats: readonly Threat[] = [
   threat(1, 'a token in the environment of the unit, which every user may read', 'from a credential or a file; the environment only with a warning', [
     ...by('config/environment.test.ts', 'that is strong is accepted, with a warning that the environment is no place for it'),
@@ -132,18 +130,37 @@ export const threats: readonly Threat[] = [
   threat(20, 'numbers that are none', 'whole, and in their range', [
     ...by('actors/parse-handoff.test.ts', 'refuses %s as a number', 'never throws, and lets no number through that is not a whole one in range'),
   ]),
-  threat(21, 'an engine binary that was swapped', 'known by its hash when it is opened', [], { missing: nothingFetched }),
-  threat(22, 'an archive that unpacks elsewhere', 'regular files below its own directory, within limits', [], { missing: nothingFetched }),
   threat(
-    23,
-    'a malicious GGUF',
-    'the daemon reads its header within limits; the engine is in a sandbox',
-    [...by('system/systemd/units.test.ts', 'an engine sees of the state its own log and nothing else')],
-    { missing: 'models known by their hash' },
+    21,
+    'an engine binary that was swapped',
+    'a release is verified before it is unpacked, and all its files before each start',
+    by('provisioning/install-engine.test.ts', 'that was written to is not run: it is fetched again', 'is what has another digest'),
+    {
+      differs:
+        'not from the opened file: at each start inode, size and both times are compared with those of the installation, and the hashes where they differ',
+    },
   ),
-  threat(24, 'models that are programs, engines that listen everywhere', 'safetensors and GGUF only; only loopback is reached', [], {
-    missing: 'a check of what a model directory holds; the unit denies all addresses but loopback (IPAddressDeny=any)',
-  }),
+  threat(22, 'an archive that unpacks elsewhere', 'regular files below its own directory, within limits', [
+    ...by(
+      'provisioning/unpack.test.ts',
+      'of which an entry %s',
+      'that is a bomb, by its ratio, its size or its number of entries',
+      'nothing is written outside of its folder, and nothing but files and folders in it',
+    ),
+  ]),
+  threat(23, 'a malicious GGUF', 'the daemon reads its header within limits; the engine is in a sandbox', [
+    ...by('system/systemd/units.test.ts', 'an engine sees of the state its own log and nothing else'),
+    ...by('provisioning/fetch-model.test.ts', 'is taken as it is, or by its checksum, which is looked at once'),
+  ]),
+  threat(
+    24,
+    'models that are programs, engines that listen everywhere',
+    'safetensors and GGUF only; only loopback is reached',
+    by('provisioning/hub.test.ts', 'is its safetensors and what belongs to them, verified one by one, never pickles'),
+    {
+      missing: 'a check of what a model directory holds that somebody else put there; the unit denies all addresses but loopback (IPAddressDeny=any)',
+    },
+  ),
   threat(25, 'an engine that listens on all addresses', 'always told its address, loopback unless the pool has a key', [
     ...by('engines/llamacpp.test.ts', 'says everything that matters, for one GPU'),
     ...by('engines/vllm.test.ts', 'says everything that matters, with its fraction of the card from what was granted'),
