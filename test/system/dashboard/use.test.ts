@@ -21,6 +21,7 @@ import {
 } from '../../kit/browser.ts';
 import { stream } from '../../kit/completions.ts';
 import { type Daemon, type Declared, daemonHouse, type House } from '../../kit/daemon.ts';
+import { temporaryDir } from '../../kit/engine-process.ts';
 import { fileServer, sha256Of } from '../../kit/file-server.ts';
 import { freePorts } from '../../kit/free-ports.ts';
 import { realEngine, tinyModel } from '../../kit/llama-server.ts';
@@ -280,12 +281,13 @@ describe('every view', () => {
   it('keeps nobody out, by axe-core, at two widths, light and dark', async (t) => {
     const gibibyte = 1024 ** 3;
     const house = await daemonHouse(t);
+    const dir = await temporaryDir();
     const models = [
       ['llama-3.1-8b-q8.gguf', 8.5],
       ['qwen2.5-coder-14b-q4.gguf', 9.2],
       ['bge-m3.gguf', 1.2],
     ] as const;
-    const [chat, code, embed] = await Promise.all(models.map(([name, size]) => sparse(join(house.dir, name), size * gibibyte)));
+    const [chat, code, embed] = await Promise.all(models.map(([name, size]) => sparse(join(dir, name), size * gibibyte)));
     await house.declare([
       house.stub('chat', { model: chat, slots: 4, env: { STUB_TOKENS_PER_SECOND: '2' } }),
       house.stub('code', { model: code, devices: [1], env: { STUB_LOAD_MS: '600000' }, timeouts: { start_stall_ms: 600_000 } }),
