@@ -125,7 +125,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   if (source.name !== 'simulated') {
     const recorded = await store.runs.list();
     const identities = await Promise.all(recorded.values.map((run) => launcher.identify(run)));
-    const refusal = refuseWithoutGpu(await findNvidiaDisplays(), identities.filter((identity) => identity === 'ours').length);
+    const refusal = refuseWithoutGpu(await findNvidiaDisplays(environment.pciDevices), identities.filter((identity) => identity === 'ours').length);
     if (refusal !== null) return { ok: false, problem: 'no_gpu', message: refusal };
   }
 
@@ -174,6 +174,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
         },
       },
     },
+    kernelLog: source.name === 'simulated' ? null : environment.kernelLog,
     gpus: { intervalMs: environment.gpuDiscoveryIntervalMs, readDeadlineMs: gpuReadDeadlineMs },
     registration: orchestrator && {
       orchestrator: {

@@ -54,6 +54,7 @@ const events: fc.Arbitrary<BareEvent> = fc.oneof(
   cause.map((because): BareEvent => ({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because, tail: [] })),
   cause.map((because): BareEvent => ({ type: 'engine.stalled', cause: because })),
   cause.map((because): BareEvent => ({ type: 'residency.violated', cause: because })),
+  cause.map((because): BareEvent => ({ type: 'engine.faulted', cause: because })),
   cause.map((because): BareEvent => ({ type: 'gpus.unmatched', cause: { ...because, code: 'gpu_lost' } })),
   cause.map((because): BareEvent => ({ type: 'memory.failed', cause: because })),
   fc

@@ -95,7 +95,7 @@ const rows: readonly Row[] = [
   {
     area: 'observe',
     is: 'tells what the machines did',
-    values: ['shared', ...words],
+    values: ['shared', ...words, 'machines/policies/xids.ts'],
     types: ['machines', 'http/ports.ts'],
     packages: ['xstate', 'pino', 'prom-client', '@statelyai/inspect', ...openTelemetry],
     node: 'all',
@@ -128,7 +128,7 @@ const rows: readonly Row[] = [
   {
     area: 'cli/local',
     is: 'a person without a daemon',
-    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'provisioning'],
+    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'provisioning', 'state'],
     types: [],
     packages: ['commander', 'valibot'],
     node: 'all',

@@ -51,6 +51,8 @@ const mostBytes = 32 * 1024 ** 3;
 export const engineKey = ({ engine, checksum, executable }: Pick<WantedEngine, 'engine' | 'checksum' | 'executable'>): string =>
   `${engine}-${checksum.slice('sha256:'.length, 'sha256:'.length + 24)}${executable === null ? '' : `-${shortHash(executable).slice(0, 8)}`}`;
 
+export const engineLock = ({ locks }: StorePaths, dir: string): string => join(locks, `engine-${shortHash(dir)}.lock`);
+
 /** Rejects with CauseError, or with the reason of the signal. */
 export const createInstallEngine = (deps: InstallDeps): InstallEngine => {
   const flights = createFlights<EnginePresent>();
@@ -58,7 +60,7 @@ export const createInstallEngine = (deps: InstallDeps): InstallEngine => {
     const root = wanted.installDir === null ? deps.paths.engines : resolve(deps.baseDir, wanted.installDir);
     const dir = join(root, engineKey(wanted));
     return flights.join(dir, passenger, async (report, signal) => {
-      const lock = join(deps.paths.locks, `engine-${shortHash(dir)}.lock`);
+      const lock = engineLock(deps.paths, dir);
       const installed =
         (await intact(dir, deps.simulated)) ??
         (await withLease(

@@ -3,7 +3,7 @@
  * in this process or in another, waits for the first and finds everything there.
  */
 import { mkdir, rename, stat, symlink, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { syncDir, writeFileAtomically } from '../../os/atomic-file.ts';
 import { bootId } from '../../os/boot-id.ts';
 import { shownUrl, storeFailed } from '../fetch/failures.ts';
@@ -30,6 +30,8 @@ export const createEnsureModel = (patience: Patience = usualPatience): EnsureMod
     flights.join(`${paths.root} ${plan.key}`, passenger, (report, signal) => work(paths, plan, patience, report, signal));
 };
 
+export const modelLock = ({ locks }: StorePaths, key: string): string => join(locks, `model-${key}.lock`);
+
 /** Null: not there, or not whole. Touches no network. */
 export const presentModel = async (dir: string, key: string): Promise<ModelRecord | null> => {
   const record = await readRecord(dir, key);
@@ -41,7 +43,7 @@ export const presentModel = async (dir: string, key: string): Promise<ModelRecor
 
 const work = async (paths: StorePaths, plan: ModelPlan, patience: Patience, report: JobReport, signal: AbortSignal): Promise<ModelRecord> => {
   const waits = () => void tellOthersProgress(plan, report);
-  return withLease(`${paths.locks}/model-${plan.key}.lock`, signal, waits, async () => {
+  return withLease(modelLock(paths, plan.key), signal, waits, async () => {
     const present = await presentModel(paths.modelRecords, plan.key);
     return present !== null && present.revision === plan.revision ? present : fetchAll(paths, plan, patience, report, signal);
   });

@@ -101,7 +101,7 @@ export const slots = ({ slots_total, slots_free, active_leases }: LivePool): Des
             ...Array.from({ length: slots_total }, (_, index) => h('i', { class: busy !== null && index < busy ? 'busy' : '' })),
           ),
         ]),
-    h('span', {}, `${known(slots_free)}/${known(slots_total)} free`),
+    h('span', {}, slots_free === null && slots_total === null ? known(null) : `${known(slots_free)}/${known(slots_total)} free`),
     h('span', { class: 'quiet' }, active_leases === null ? '' : `${active_leases} in flight`),
   ];
 };

@@ -41,7 +41,7 @@ export const chartsPage = (asked: string | null): Described[] => {
   const actor = actorOf(cast, asked);
   const moments = momentsOf(actor);
   const shown = chosen ?? (journal === null ? moments.at(-1) : journal.moments[journal.at()]) ?? null;
-  if (actor !== null) show(actor, shown);
+  if (actor !== null) show(actor, shown, moments);
   return [
     h('h1', {}, 'Statecharts'),
     source(),
@@ -203,7 +203,7 @@ const chooser = (cast: Cast, actor: Actor | null): Described =>
   );
 
 /** Draws the chart where it is another one, and sets its lights. */
-const show = (actor: Actor, moment: Moment | null): void => {
+const show = (actor: Actor, moment: Moment | null, moments: readonly Moment[]): void => {
   if (drawing !== actor.machine) {
     drawing = actor.machine;
     drawn = null;
@@ -220,10 +220,10 @@ const show = (actor: Actor, moment: Moment | null): void => {
     );
   }
   // The page is made first.
-  if (drawn !== null) queueMicrotask(() => light(actor, moment));
+  if (drawn !== null) queueMicrotask(() => light(actor, moment, moments));
 };
 
-const light = ({ machine, path }: Actor, moment: Moment | null): void => {
+const light = ({ machine, path }: Actor, moment: Moment | null, moments: readonly Moment[]): void => {
   const place = document.querySelector('.drawing .chart');
   if (drawn === null || drawn.machine !== machine || place === null) return;
   const { chart } = drawn;
@@ -235,7 +235,9 @@ const light = ({ machine, path }: Actor, moment: Moment | null): void => {
   const own = moment !== null && moment.machine === machine ? moment : null;
   const state = chosen === null || own === null ? path : own.to;
   chart.light(`${machine}.${state}`);
-  chart.mark(own === null ? [] : linesOf(chart, own));
+  // What just happened may have moved nothing: then what moved it last is still where it came from.
+  const mover = chosen === null && journal === null ? (moments.findLast(({ from, to }) => from !== to) ?? null) : own;
+  chart.mark(mover === null ? [] : linesOf(chart, mover));
   if (lit !== state) chart.show(place);
   lit = state;
 };
