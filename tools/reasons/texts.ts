@@ -11,7 +11,6 @@ export interface ReasonText {
 const status = '`pool-managerd status POOL` names it: message and details.';
 const lastWords = '`pool-managerd logs POOL --previous` shows the last words of the engine that ended.';
 const cards = '`pool-managerd gpus` shows what is free, in use and promised.';
-const later = 'Of a later version: this one fetches and builds nothing.';
 
 export const reasonTexts = {
   operator: {
@@ -190,28 +189,50 @@ export const reasonTexts = {
     look: [status, '`pool-managerd config check FILE`'],
     act: ['Correct it as the message says. A changed pools file is taken up by itself.'],
   },
-  build_failed: { means: 'The engine could not be built from source.', look: [status], act: [later] },
-  install_failed: { means: 'The engine could not be installed.', look: [status], act: [later] },
-  digest_mismatch: { means: 'What was fetched is not what its checksum says.', look: [status], act: [`Never use it. ${later}`] },
-  download_unauthorized: {
-    means: 'The place that the model would come from wants another login; or this version does not fetch from there.',
+  build_failed: {
+    means: 'The engine could not be built from source.',
     look: [status],
-    act: ['Fetch the model by hand and name its path in `model`.'],
+    act: ['Of a later version: this one builds nothing.'],
+  },
+  install_failed: {
+    means: 'What was fetched as an engine was refused: an archive with links that lead out, devices, far too much in it; or without the program.',
+    look: [status, 'What an archive may hold: [engines](provisioning.md#engines).'],
+    act: ['Name another release, or the program in it (`provisioning.binary.executable`).'],
+  },
+  digest_mismatch: {
+    means: 'What was fetched is not the file that its checksum names. It was removed, and nothing of it was run.',
+    look: [status, 'The checksum at the place where the file comes from.'],
+    act: ['Correct the checksum if it was of another file. If it is right, do not use that place.'],
+  },
+  download_unauthorized: {
+    means: 'The place that it would come from wants a login, or another one (HTTP 401 or 403).',
+    look: [status],
+    act: ['For a Hugging Face hub set `HF_TOKEN`, or accept the terms of the model there; then `pool-managerd start POOL`.'],
   },
   download_unreachable: {
-    means: 'The place that the model would come from cannot be reached, or is none that this version fetches from.',
-    look: [status],
-    act: ['Fetch the model by hand and name its path in `model`.'],
+    means: 'The place that it would come from does not answer: name, network, proxy or server.',
+    look: [status, '`curl -I` of that place, as the user of the daemon.'],
+    act: ['It is tried again by itself and goes on where it stopped. Behind a proxy set `HTTPS_PROXY`.'],
   },
-  download_stalled: { means: 'A download stood still for too long.', look: [status], act: [later] },
-  download_failed: { means: 'A download broke off.', look: [status], act: [later] },
+  download_stalled: {
+    means: 'A download stood still: less than a kilobyte a second for a minute.',
+    look: [status],
+    act: ['It is tried again by itself and goes on where it stopped.'],
+  },
+  download_failed: {
+    means: 'The server answered with an error, cut the download, or led nowhere.',
+    look: [status],
+    act: ['It is tried again by itself and goes on where it stopped.'],
+  },
   disk_full: {
-    means: 'The disk with the state directory has no room: what must survive a restart could not be written.',
-    look: ['`df -h` of the state directory, `du -sh` of its `logs`.'],
-    act: ['Free room; it goes on by itself. Engines that run are not touched meanwhile.'],
+    means: 'A disk has no room: that of the state directory, where what must survive a restart could not be written, or that of the cache.',
+    look: [status, '`df -h` of the state directory and of the cache.'],
+    act: [
+      'Free room; `pool-managerd prune` shows what of the cache nothing uses. It goes on by itself, and engines that run are not touched meanwhile.',
+    ],
   },
   state_store_failed: {
-    means: 'The state directory cannot be written, for another reason than room.',
+    means: 'The state directory, or the cache, cannot be written, for another reason than room.',
     look: [status, 'Its owner and mode, and the kernel log for errors of the disk.'],
     act: ['Mend it; it goes on by itself. No engine is started whose record could not be kept, since it could not be found again.'],
   },
