@@ -67,10 +67,10 @@ describe('the executable', () => {
   });
 
   it('passes end-to-end tests in the place of the sources', () => {
-    const files = ['commands', 'crash-and-restart', 'token', 'hardening', 'provisioning'].map((name) => `test/e2e/${name}.test.ts`);
+    const files = ['commands', 'crash-and-restart', 'token', 'hardening', 'provisioning', 'dashboard'].map((name) => `test/e2e/${name}.test.ts`);
     const { status, stdout } = spawnSync(
       process.execPath,
-      ['node_modules/vitest/vitest.mjs', 'run', '--maxWorkers', '1', '--maxConcurrency', '1', '--testTimeout', '120000', ...files],
+      ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.executable.config.ts', ...files],
       {
         cwd: root,
         encoding: 'utf8',

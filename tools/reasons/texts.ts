@@ -11,6 +11,8 @@ export interface ReasonText {
 const status = '`pool-managerd status POOL` names it: message and details.';
 const lastWords = '`pool-managerd logs POOL --previous` shows the last words of the engine that ended.';
 const cards = '`pool-managerd gpus` shows what is free, in use and promised.';
+const later = 'Of a later version: this one builds nothing.';
+const fetching = 'What is fetched from where: [engines and models](provisioning.md).';
 
 export const reasonTexts = {
   operator: {
@@ -165,17 +167,17 @@ export const reasonTexts = {
     act: ['Load the new module (end everything on the GPUs first) or start the machine again.'],
   },
   engine_missing: {
-    means: 'There is no executable of the engine where it was looked for.',
+    means: 'There is no executable of the engine where it was looked for, or no release at its URL.',
     look: [status],
-    act: ['Install it, or name it in `provisioning.executable`; then `pool-managerd start POOL`.'],
+    act: ['Install it, name it in `provisioning.executable`, or correct `provisioning.binary.url`; then `pool-managerd start POOL`.'],
   },
   engine_incompatible: {
-    means: 'The engine is there and cannot be used: too old, lacks a flag that is needed, or cannot prove where its memory is.',
+    means: 'The engine is there and cannot be used: too old, without CUDA, lacks a flag that is needed, or cannot prove where its memory is.',
     look: [status, 'What each engine needs: [engines](engines.md).'],
     act: ['Install another version; then `pool-managerd start POOL`.'],
   },
   model_missing: {
-    means: 'There is no model where `model` says.',
+    means: 'There is no model where `model` says: at its path, its URL, or in its repository.',
     look: [status, 'Under systemd: whether the user `llama-engine` may read it, and that it is not below `/home`.'],
     act: ['Put it there or correct `model`; then `pool-managerd start POOL`.'],
   },
@@ -189,50 +191,44 @@ export const reasonTexts = {
     look: [status, '`pool-managerd config check FILE`'],
     act: ['Correct it as the message says. A changed pools file is taken up by itself.'],
   },
-  build_failed: {
-    means: 'The engine could not be built from source.',
-    look: [status],
-    act: ['Of a later version: this one builds nothing.'],
-  },
+  build_failed: { means: 'The engine could not be built from source.', look: [status], act: [later] },
   install_failed: {
-    means: 'What was fetched as an engine was refused: an archive with links that lead out, devices, far too much in it; or without the program.',
-    look: [status, 'What an archive may hold: [engines](provisioning.md#engines).'],
-    act: ['Name another release, or the program in it (`provisioning.binary.executable`).'],
+    means: 'The archive of the engine is refused, or the engine is not in it.',
+    look: [status, fetching],
+    act: ['Take another release, or name the program in `provisioning.binary.executable`; then `pool-managerd start POOL`.'],
   },
   digest_mismatch: {
-    means: 'What was fetched is not the file that its checksum names. It was removed, and nothing of it was run.',
-    look: [status, 'The checksum at the place where the file comes from.'],
-    act: ['Correct the checksum if it was of another file. If it is right, do not use that place.'],
+    means: 'What was fetched is not what its checksum says. Nothing of it was kept.',
+    look: [status, 'What whoever publishes the file says its SHA-256 is.'],
+    act: ['Correct the checksum if it was wrong, else ask them; then `pool-managerd start POOL`.'],
   },
   download_unauthorized: {
-    means: 'The place that it would come from wants a login, or another one (HTTP 401 or 403).',
-    look: [status],
-    act: ['For a Hugging Face hub set `HF_TOKEN`, or accept the terms of the model there; then `pool-managerd start POOL`.'],
+    means: 'The place that the model comes from wants a login, or another one. A hub says so also of what is not there.',
+    look: [status, fetching],
+    act: ['Give the daemon HF_TOKEN, accept the terms of the model on the hub, or correct `model`; then `pool-managerd start POOL`.'],
   },
   download_unreachable: {
-    means: 'The place that it would come from does not answer: name, network, proxy or server.',
-    look: [status, '`curl -I` of that place, as the user of the daemon.'],
-    act: ['It is tried again by itself and goes on where it stopped. Behind a proxy set `HTTPS_PROXY`.'],
+    means: 'The place that the model or engine comes from cannot be reached: name, network, proxy or server.',
+    look: [status, '`curl -I URL` from this machine, as this user.'],
+    act: ['It is tried again by itself. HTTPS_PROXY and HF_ENDPOINT name a proxy and a mirror.'],
   },
   download_stalled: {
-    means: 'A download stood still: less than a kilobyte a second for a minute.',
+    means: 'A download brought less than a kilobyte a second for a minute.',
     look: [status],
-    act: ['It is tried again by itself and goes on where it stopped.'],
+    act: ['It goes on by itself where it stopped.'],
   },
   download_failed: {
-    means: 'The server answered with an error, cut the download, or led nowhere.',
+    means: 'A download broke off several times, or its server answers with errors.',
     look: [status],
-    act: ['It is tried again by itself and goes on where it stopped.'],
+    act: ['It goes on by itself where it stopped.'],
   },
   disk_full: {
-    means: 'A disk has no room: that of the state directory, where what must survive a restart could not be written, or that of the cache.',
-    look: [status, '`df -h` of the state directory and of the cache.'],
-    act: [
-      'Free room; `pool-managerd prune` shows what of the cache nothing uses. It goes on by itself, and engines that run are not touched meanwhile.',
-    ],
+    means: 'The disk with the state directory has no room for what must survive a restart, or that with the cache none for what is to be fetched.',
+    look: [status, '`df -h` of both directories, `du -sh` of `logs` in the former, `pool-managerd prune` for the latter.'],
+    act: ['Free room; it goes on by itself. Engines that run are not touched meanwhile.'],
   },
   state_store_failed: {
-    means: 'The state directory, or the cache, cannot be written, for another reason than room.',
+    means: 'The state directory or the cache cannot be written, for another reason than room.',
     look: [status, 'Its owner and mode, and the kernel log for errors of the disk.'],
     act: ['Mend it; it goes on by itself. No engine is started whose record could not be kept, since it could not be found again.'],
   },
