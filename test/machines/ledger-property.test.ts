@@ -88,16 +88,14 @@ it('no order of starts, stops, crashes and foreign use books a GPU twice', async
             // A pool asks once it has measured, and while it has no engine.
             if (look === undefined || (world.resident.get(one.pool) ?? 0) > 0 || (world.left.get(one.pool) ?? 0) > 0) break;
             const needBytes = one.needGib * gib;
-            node
-              .pool(one.pool)
-              .say({
-                type: 'admission.requested',
-                poolId: one.pool,
-                devices: devicesOf(one.pool),
-                tensorSplit: null,
-                needBytes,
-                inventory: look.inventory,
-              });
+            node.pool(one.pool).say({
+              type: 'admission.requested',
+              poolId: one.pool,
+              devices: devicesOf(one.pool),
+              tensorSplit: null,
+              needBytes,
+              inventory: look.inventory,
+            });
             const answer = node.pool(one.pool).heard.at(-1)?.type;
             if (answer === 'admission.granted' && look.fresh && lists)
               for (const index of devicesOf(one.pool))
@@ -141,16 +139,14 @@ it('a GPU with room takes who asks: refusing everything would be no ledger', asy
   await node.booted();
   const world: World = { resident: new Map(), left: new Map(), foreign: [2, 0], lists: true };
   const ask = (id: PoolId, needGib: number): string | undefined => {
-    node
-      .pool(id)
-      .say({
-        type: 'admission.requested',
-        poolId: id,
-        devices: devicesOf(id),
-        tensorSplit: null,
-        needBytes: needGib * gib,
-        inventory: measure(world),
-      });
+    node.pool(id).say({
+      type: 'admission.requested',
+      poolId: id,
+      devices: devicesOf(id),
+      tensorSplit: null,
+      needBytes: needGib * gib,
+      inventory: measure(world),
+    });
     return node.pool(id).heard.at(-1)?.type;
   };
   expect([ask('a', 10), ask('b', 6), ask('c', 18), ask('d', 12)]).toEqual(Array.from({ length: 4 }, () => 'admission.granted'));

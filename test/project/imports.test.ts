@@ -111,7 +111,7 @@ const rows: readonly Row[] = [
   {
     area: 'cli/local',
     is: 'a person without a daemon',
-    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe'],
+    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'os'],
     types: [],
     packages: ['commander', 'valibot'],
     node: 'all',
