@@ -1,24 +1,29 @@
-/** `npm test`: the tests of `test/`, those of the system apart, and the scenarios of `test/features/`. */
+/** `npm test`: the tests of `test/`, those of the system and the slow ones apart, and the scenarios of `test/features/`. */
 import { defineConfig } from 'vitest/config';
 import { reporters } from './tools/test-reporters.ts';
+import { slowTests } from './vitest.slow.ts';
+
+/** Tests that start processes, or change the one they run in. */
+const withProcesses = 'test/{actors,demo,e2e,faults,gpu,os,project}/**/*.test.ts';
+
+const common = {
+  pool: 'forks' as const,
+  testTimeout: 20_000,
+  hookTimeout: 20_000,
+  restoreMocks: true,
+  setupFiles: ['test/kit/no-stray-warnings.ts'],
+};
 
 export default defineConfig({
   test: {
     dangerouslyIgnoreUnhandledErrors: false,
+    // Most of a test is waiting for processes.
+    maxWorkers: 3,
     reporters: reporters(),
     projects: [
-      {
-        test: {
-          name: 'tests',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/system/**', 'node_modules/**'],
-          pool: 'forks',
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
-          restoreMocks: true,
-          setupFiles: ['test/kit/no-stray-warnings.ts'],
-        },
-      },
+      { test: { ...common, name: 'processes', include: [withProcesses], exclude: [...slowTests] } },
+      // Many files in one process: starting one for each would take longer than their tests.
+      { test: { ...common, name: 'units', include: ['test/**/*.test.ts'], exclude: ['test/system/**', withProcesses], isolate: false } },
       './vitest.features.config.ts',
     ],
   },

@@ -4,19 +4,23 @@
  * config → effects → charts → observers → HTTP. Knows no signals and no exit codes: `serve.ts` does.
  */
 import { mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { createActor } from 'xstate';
 import { provideEffects } from './actors/implementations.ts';
 import { openLaunching } from './actors/launch/launching.ts';
+import { ownUnitRisk } from './actors/launch/own-unit.ts';
 import { portLeases } from './actors/launch/ports.ts';
 import type { Owners } from './actors/name-owners.ts';
 import { readApiKey } from './actors/probe/read-api-key.ts';
 import type { Config } from './config/config.ts';
 import { advertisedAddress } from './config/environment.ts';
+import { mostPools } from './config/pool-schema.ts';
 import { changeSpec, parsePoolSpec } from './config/pool-spec.ts';
 import { loadPools } from './config/pools-file.ts';
 import { hashSpec } from './config/spec-hash.ts';
 import { followConfig } from './control/follow-config.ts';
+import { followTls } from './control/follow-tls.ts';
 import { createKeptRestarts } from './control/kept-restarts.ts';
 import { createLiveViews, type LiveViews } from './control/live-views.ts';
 import { createNodePort } from './control/node-port.ts';
@@ -37,11 +41,19 @@ import { publicIdOf } from './machines/policies/berths.ts';
 import type { RunRecord } from './machines/vocabulary.ts';
 import { forPart, type Logger } from './observe/logger.ts';
 import { openObservers } from './observe/observers.ts';
+import { sanitise } from './observe/sanitise.ts';
 import { createRemovedPools } from './orchestrator/removed-pools.ts';
 import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { watchLoopLag } from './os/loop-lag.ts';
+import { createTlsFetch } from './os/tls-fetch.ts';
+import { createInstallEngine } from './provisioning/engines/install.ts';
+import { hubSettings } from './provisioning/hub/settings.ts';
+import { createEnsureModel } from './provisioning/models/ensure.ts';
+import { createFindModel } from './provisioning/models/find-model.ts';
+import { createSelfTest } from './provisioning/self-test/self-test.ts';
+import { storePaths } from './provisioning/store/paths.ts';
 import { openStateStore } from './state/files.ts';
 import type { StateStore } from './state/store.ts';
 
@@ -83,6 +95,16 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const { stateDir, runtimeDir } = environment;
   const log = forPart(logger, 'daemon');
   const bootId = readBootId();
+  const traces =
+    environment.otlpEndpoint === null
+      ? null
+      : (await import('./observe/traces/open.ts')).openTraces({
+          endpoint: environment.otlpEndpoint,
+          nodeId: environment.nodeId,
+          version,
+          onTrouble: (message) => forPart(logger, 'traces').warn(message),
+        });
+  const overTls = createTlsFetch(() => config.tls.client());
   const files = await openStateStore(stateDir);
   const keptRestarts = createKeptRestarts(files.memories);
   const store: StateStore = { ...files, memories: keptRestarts.memories };
@@ -106,6 +128,13 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     const refusal = refuseWithoutGpu(await findNvidiaDisplays(environment.pciDevices), identities.filter((identity) => identity === 'ours').length);
     if (refusal !== null) return { ok: false, problem: 'no_gpu', message: refusal };
   }
+
+  // --- engines and models
+  const baseDir = dirname(environment.poolsFile.file);
+  const paths = storePaths(environment.cacheDir);
+  const findModel = createFindModel({ paths, baseDir, ensure: createEnsureModel(), hub: hubSettings(process.env, homedir()) });
+  const simulated = source.name === 'simulated';
+  const installEngine = createInstallEngine({ paths, baseDir, simulated, selfTest: createSelfTest({ simulated }) });
 
   // --- the control plane: its address is known once the API listens
   const { orchestrator } = environment;
@@ -131,7 +160,9 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     onTrouble: (poolId, cause) => log.error({ pool_id: publicIdOf(poolId), reason: cause.code }, cause.message),
     bootId,
     advertiseHost,
-    baseDir: dirname(environment.poolsFile.file),
+    baseDir,
+    findModel,
+    installEngine,
     handoffs: {
       runtimeDir,
       autoDelete: environment.autoDeleteHandoff,
@@ -146,7 +177,12 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     kernelLog: source.name === 'simulated' ? null : environment.kernelLog,
     gpus: { intervalMs: environment.gpuDiscoveryIntervalMs, readDeadlineMs: gpuReadDeadlineMs },
     registration: orchestrator && {
-      orchestrator: { url: orchestrator.url, token: () => config.token.current(), allowInsecure: orchestrator.allowPlainHttp },
+      orchestrator: {
+        url: orchestrator.url,
+        token: () => config.token.current(),
+        fetch: traces === null ? overTls : traces.traced(overTls),
+        allowInsecure: orchestrator.allowPlainHttp,
+      },
       identity: {
         nodeId: environment.nodeId,
         machineId: environment.machineId,
@@ -170,9 +206,9 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     views: { node: () => views.node(), pools: () => views.pools(), gpus: () => views.gpus() },
     logger,
     inspectUrl: environment.inspectUrl,
-    others: [since],
+    others: [since, ...(traces === null ? [] : [traces.observer])],
   });
-  const { journal, metrics } = observers;
+  const { journal, metrics, lookOn } = observers;
 
   // --- the charts
   const host = hostFacts();
@@ -193,7 +229,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const views: LiveViews = createLiveViews({
     node,
     since,
-    around: { machineId: environment.machineId, version, simulated: source.name === 'simulated', host: () => facts },
+    around: { machineId: environment.machineId, version, simulated, host: () => facts },
     keptRestarts,
     staleMs: 3 * environment.gpuDiscoveryIntervalMs,
   });
@@ -217,16 +253,20 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       store,
       version,
       poolsFile: environment.poolsFile.file,
+      mostPools,
       changeSpec,
       hashOf: hashSpec,
+      withoutSecrets: (spec) => Object(sanitise(spec)),
       stoodStillMs: () => lag.stood(),
     }),
     journal,
     logs: createLogsPort({ stateDir, onFailure }),
     metrics,
+    inspect: lookOn,
     auth,
     parsePoolSpec,
     logger: http,
+    tracer: traces?.requests ?? null,
   });
   const { metrics: metricsOn } = environment;
   let listeners: Listeners;
@@ -235,6 +275,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       api: app,
       on: listener ?? { host: environment.bind.host, port: environment.bind.port },
       auth,
+      tls: config.tls.server(),
       metrics: metricsOn && {
         app: createMetricsApp({
           metrics,
@@ -252,6 +293,12 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     return { ok: false, problem: 'cannot_listen', message: thrown instanceof Error ? thrown.message : String(thrown) };
   }
   own.port = listeners.api.port;
+  const renewing = followTls({
+    source: config.tls,
+    renew: (tls) => listeners.api.renew(tls),
+    tell: (line) => log.warn(line),
+    done: (line) => log.info(line),
+  });
   const url = urlOf(listeners.api);
   const metricsUrl = listeners.metrics && urlOf(listeners.metrics);
 
@@ -280,16 +327,18 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const token = config.token.current();
   const fingerprint = token === null ? null : fingerprintOf(token);
   log.info({ url, metrics_url: metricsUrl, state_dir: stateDir, runtime_dir: runtimeDir, version, identity: fingerprint }, 'listening');
+  if (launcher.name === 'detached') void ownUnitRisk().then((risk) => risk && log[risk.level](risk.message));
 
   let stopping: Promise<StopReport> | null = null;
   const hurry = new AbortController();
   const stop = async (mode: 'keep' | 'drain'): Promise<StopReport> => {
     await following.close();
     const report = await stopNode(node, views, mode, hurry.signal);
+    renewing.stop();
     await listeners.close();
     node.stop();
     lag.stop();
-    await Promise.all([capper.close(), store.settled()]);
+    await Promise.all([capper.close(), store.settled(), traces?.close()]);
     source.close();
     observers.close();
     return report;
@@ -302,7 +351,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       booted: booted.promise,
       isHealthy: () => node.getSnapshot().status === 'active',
       statusLine: () => statusLine(views),
-      reload: () => [...config.token.reload(), ...following.reload()],
+      reload: () => [...config.token.reload(), ...renewing.reload(), ...following.reload()],
       stop: (mode) => {
         stopping ??= stop(mode);
         return stopping;

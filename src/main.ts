@@ -1,7 +1,7 @@
 /** argv → command. Nothing is decided here. */
 import { runCli } from './cli/program.ts';
 import { configTools } from './config/tools.ts';
-import { version } from './version.ts';
+import { versionText } from './version.ts';
 
 const args = process.argv.slice(2);
 const ending = new AbortController();
@@ -15,7 +15,7 @@ process.exitCode = await runCli(args, {
   stdout: process.stdout,
   stderr: process.stderr,
   signal: ending.signal,
-  version,
+  version: versionText,
   runServe: async () => (await import('./serve.ts')).serveDaemon(),
   runDemo: async (demo) => (await import('./demo/run-demo.ts')).runDemo(demo.args),
   config: configTools,

@@ -16,6 +16,7 @@ import { inheritedListener } from './os/inherited-listener.ts';
 import { lockStateDir } from './os/lock.ts';
 import { createNotifier, type Notifier } from './os/notify.ts';
 import { answerReload } from './os/reload-answer.ts';
+import { distrustOf } from './os/trusted-path.ts';
 import { createWatchdog } from './os/watchdog.ts';
 import { version } from './version.ts';
 
@@ -31,6 +32,8 @@ export const serveDaemon = async (): Promise<number> => {
   const read = readConfig(process.env, { hostname: hostname(), home: homedir(), cwd: process.cwd() });
   if (!read.ok) return refuse(read.mistakes, exitCodes.configuration);
   const { config } = read;
+  const distrusted = distrustedDirs(config);
+  if (distrusted.length > 0) return refuse(distrusted, exitCodes.configuration);
   const lock = lockState(config.environment.stateDir);
   if (typeof lock === 'number') return lock;
   const logger = createLogger({ level: config.environment.logLevel, nodeId: config.environment.nodeId });
@@ -46,6 +49,18 @@ export const serveDaemon = async (): Promise<number> => {
     lock.release();
   }
 };
+
+/** What lies there is believed: run records say what may be ended, handoff files where requests go. */
+const distrustedDirs = ({ environment: { stateDir, runtimeDir } }: Config): readonly string[] =>
+  (
+    [
+      ['POOL_MANAGERD_STATE_DIR', stateDir],
+      ['POOL_MANAGERD_RUNTIME_DIR', runtimeDir],
+    ] as const
+  ).flatMap(([name, dir]) => {
+    const problem = distrustOf(dir);
+    return problem === null ? [] : [`${name}: ${problem}`];
+  });
 
 const lockState = (stateDir: string): { readonly release: () => void } | number => {
   try {

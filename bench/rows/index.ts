@@ -7,6 +7,7 @@ import { idleCpu } from './idle-cpu.ts';
 import { journal } from './journal.ts';
 import { kill } from './kill.ts';
 import { memory } from './memory.ts';
+import { manyNodes } from './nodes.ts';
 import { preload } from './preload.ts';
 import { scrape } from './scrape.ts';
 import { spawning } from './spawning.ts';
@@ -26,4 +27,5 @@ export const rows: readonly Row[] = [
   memory,
   idleCpu,
   scrape,
+  manyNodes,
 ];

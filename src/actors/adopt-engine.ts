@@ -10,6 +10,7 @@ import { causeOf } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { Failure, poolActors } from '../machines/pool/actors.ts';
 import type { Cause, RunRecord, Stamp } from '../machines/vocabulary.ts';
+import { bandOf } from './launch/band-of.ts';
 import type { Ports } from './launch/ports.ts';
 import type { Launcher } from './launcher.ts';
 
@@ -26,7 +27,7 @@ interface Verdict {
 export const adoptEngine = (deps: AdoptEngineDeps): typeof poolActors.adoptEngine =>
   fromPromise<Verdict & Stamp, { readonly run: RunRecord }>(async ({ input: { run } }) => {
     try {
-      deps.ports.adopt(run.poolId, run.port);
+      deps.ports.adopt(bandOf(run));
       return { ...(await judge(run, deps)), ...stamp() };
     } catch (thrown) {
       throw { cause: causeOf(thrown, 'identity_mismatch'), ...stamp() } satisfies Failure;

@@ -4,6 +4,7 @@ import { causeOf } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { Failure, poolActors } from '../machines/pool/actors.ts';
 import type { RunRecord, Stamp } from '../machines/vocabulary.ts';
+import { bandOf } from './launch/band-of.ts';
 import { type ForgetRunDeps, forgetRun } from './launch/forget-run.ts';
 import type { Ports } from './launch/ports.ts';
 
@@ -14,7 +15,7 @@ export interface DropRecordDeps extends ForgetRunDeps {
 export const dropRecord = (deps: DropRecordDeps): typeof poolActors.dropRecord =>
   fromPromise<Stamp, { readonly run: RunRecord }>(async ({ input: { run } }) => {
     try {
-      deps.ports.avoid(run.poolId, run.port);
+      deps.ports.avoid(bandOf(run));
       await forgetRun(run, deps);
       return stamp();
     } catch (thrown) {

@@ -5,6 +5,8 @@ import { nodeMachine } from '../machines/node/machine.ts';
 import { poolMachine } from '../machines/pool/machine.ts';
 import { registrationMachine } from '../machines/registration/machine.ts';
 import type { Cause, GpuRef, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
+import type { InstallEngine } from '../provisioning/engines/install.ts';
+import type { FindModel } from '../provisioning/models/find-model.ts';
 import type { Configured } from '../state/boot-plan.ts';
 import type { StateStore } from '../state/store.ts';
 import { adoptEngine } from './adopt-engine.ts';
@@ -56,6 +58,8 @@ export interface Effects {
   /** What could not be kept on disk of a pool that is gone or of a watch that goes on. */
   readonly onTrouble: (poolId: string, cause: Cause) => void;
   readonly bootId: string;
+  readonly findModel: FindModel;
+  readonly installEngine: InstallEngine;
   readonly advertiseHost: string;
   readonly baseDir: string;
   readonly handoffs: { readonly runtimeDir: string; readonly autoDelete: boolean; readonly rules: EndpointRules; readonly intervalMs: number };

@@ -1,8 +1,7 @@
 /**
- * Finds the engine's executable and asks it for version and flags. Fetches and builds nothing: this version knows
- * `provisioning.mode: external` only. Undo: a question under way is given up.
+ * Makes the engine of a pool present: found on the machine, or installed from a release, and asked for version and flags.
+ * Undo: what is under way is given up, and gone on with by whoever asks next.
  */
-import { homedir } from 'node:os';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { fromPromise } from 'xstate';
 import { CauseError, causeOf } from '../cause.ts';
@@ -11,8 +10,11 @@ import type { EngineAdapter } from '../engines/adapter.ts';
 import { adapterFor } from '../engines/index.ts';
 import type { Failure, poolActors } from '../machines/pool/actors.ts';
 import type { EnginePresent, PoolSpec, Stamp } from '../machines/vocabulary.ts';
-import { askExecutable } from './launch/ask-executable.ts';
+import type { InstallEngine } from '../provisioning/engines/install.ts';
+import { askExecutable } from '../provisioning/self-test/ask-executable.ts';
+import { askingEnvironment } from '../provisioning/self-test/self-test.ts';
 import { engineMissing, whyNotExecutable } from './launch/executable.ts';
+import { tellPool } from './provision/tell-pool.ts';
 
 export interface ProvisionEngineDeps {
   /** Folder of the pools file: relative paths begin here. */
@@ -20,34 +22,48 @@ export interface ProvisionEngineDeps {
   /** Where executables are looked for; default: PATH. */
   readonly path?: string;
   readonly askDeadlineMs?: number;
+  readonly installEngine: InstallEngine;
 }
 
 const defaultAskDeadlineMs = 10_000;
 
 export const provisionEngine = (deps: ProvisionEngineDeps): typeof poolActors.provisionEngine => {
   const ask = askExecutable({ deadlineMs: deps.askDeadlineMs ?? defaultAskDeadlineMs });
-  return fromPromise<EnginePresent & Stamp, { readonly spec: PoolSpec }>(async ({ input: { spec }, signal }) => {
+  return fromPromise<EnginePresent & Stamp, { readonly spec: PoolSpec }>(async ({ input: { spec }, self, signal }) => {
     try {
-      const adapter = adapterFor(spec.engine);
-      const executable = await findExecutable(spec, adapter, deps);
-      return { executable, ...(await ask(executable, adapter, engineEnvironment(), signal)), ...stamp() };
+      const { provisioning } = spec;
+      switch (provisioning.mode) {
+        case 'external': {
+          const adapter = adapterFor(spec.engine);
+          const executable = await findExecutable(provisioning.executable, adapter, deps);
+          return { executable, ...(await ask(executable, adapter, askingEnvironment(), signal)), ...stamp() };
+        }
+        case 'binary': {
+          const { url, checksum, install_dir: installDir, executable } = provisioning.binary;
+          const wanted = { engine: spec.engine, url, checksum, installDir, executable };
+          return { ...(await deps.installEngine(wanted, { report: tellPool(self, 'engine'), signal })), ...stamp() };
+        }
+        default:
+          throw unknownMode(provisioning.mode);
+      }
     } catch (thrown) {
       throw { cause: causeOf(thrown, 'engine_missing'), ...stamp() } satisfies Failure;
     }
   });
 };
 
-const findExecutable = async (spec: PoolSpec, adapter: EngineAdapter, { baseDir, path }: ProvisionEngineDeps): Promise<string> => {
-  if (spec.provisioning.mode !== 'external') {
-    throw new CauseError({
-      code: 'engine_incompatible',
-      message: `this version only knows provisioning.mode external, found ${spec.provisioning.mode}; install the engine and set \`provisioning.executable\``,
-      details: { mode: spec.provisioning.mode },
-    });
-  }
-  const { executable } = spec.provisioning;
-  return executable === null ? onPath(adapter, path ?? process.env['PATH'] ?? '') : named(executable, baseDir, path ?? process.env['PATH'] ?? '');
-};
+const unknownMode = (mode: string): CauseError =>
+  new CauseError({
+    code: 'engine_incompatible',
+    message: `expected provisioning.mode external or binary, which this version knows, found ${mode}; install the engine and set \`provisioning.executable\``,
+    details: { mode },
+  });
+
+const findExecutable = (
+  executable: string | null,
+  adapter: EngineAdapter,
+  { baseDir, path = process.env['PATH'] ?? '' }: ProvisionEngineDeps,
+): Promise<string> => (executable === null ? onPath(adapter, path) : named(executable, baseDir, path));
 
 /** A bare name is looked for on the PATH, as a shell would. */
 const named = async (executable: string, baseDir: string, path: string): Promise<string> => {
@@ -77,11 +93,3 @@ const firstOn = async (path: string, names: readonly string[]): Promise<string> 
     details: { names, path: dirs },
   });
 };
-
-/** To be asked, an engine needs no card and must touch none. */
-const engineEnvironment = (): Readonly<Record<string, string>> => ({
-  PATH: '/usr/local/bin:/usr/bin:/bin',
-  HOME: homedir(),
-  LANG: 'C.UTF-8',
-  CUDA_VISIBLE_DEVICES: '',
-});

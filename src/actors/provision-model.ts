@@ -1,36 +1,47 @@
 /**
- * Finds the model on disk: a readable file, a gguf in shards, or a directory for engines that load one; what its header says of its
- * size comes along. Fetches nothing and verifies nothing: this version knows models that are there already.
+ * Makes the model of a pool present: fetched where its reference is not a path, then a readable file, a gguf in shards, or a
+ * directory for engines that load one; what its header says of its size comes along. Undo: what is being fetched is given up and
+ * gone on with by whoever asks next.
  */
 import { constants, type Stats } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename } from 'node:path';
 import { fromPromise } from 'xstate';
 import { CauseError, causeOf } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import { readShape, shardsOf } from '../gpu/estimate/read-shape.ts';
 import type { Failure, poolActors } from '../machines/pool/actors.ts';
 import type { Cause, ModelPresent, ModelShape, PoolSpec, Stamp } from '../machines/vocabulary.ts';
+import type { FindModel } from '../provisioning/models/find-model.ts';
+import { tellPool } from './provision/tell-pool.ts';
 
 export interface ProvisionModelDeps {
-  /** Folder of the pools file: relative paths begin here. */
-  readonly baseDir: string;
+  readonly findModel: FindModel;
 }
 
-export const provisionModel = ({ baseDir }: ProvisionModelDeps): typeof poolActors.provisionModel =>
-  fromPromise<ModelPresent & Stamp, { readonly spec: PoolSpec }>(async ({ input: { spec } }) => {
+export const provisionModel = ({ findModel }: ProvisionModelDeps): typeof poolActors.provisionModel =>
+  fromPromise<ModelPresent & Stamp, { readonly spec: PoolSpec }>(async ({ input: { spec }, self, signal }) => {
+    const { model, model_source: source } = spec;
     try {
-      return { ...(spec.model === null ? { id: spec.engine, path: null, bytes: null } : await find(spec.model, spec, baseDir)), ...stamp() };
+      if (model === null) return { id: spec.engine, path: null, bytes: null, ...stamp() };
+      const wanted = {
+        reference: source?.ref ?? model,
+        checksum: source?.checksum ?? null,
+        cacheDir: source?.cache_dir ?? null,
+        quant: spec.quant,
+        engine: spec.engine,
+        refresh: false,
+      };
+      const path = await findModel(wanted, { report: tellPool(self, 'model'), signal });
+      return { ...(await inspect(path, spec)), ...stamp() };
     } catch (thrown) {
       throw { cause: causeOf(thrown, 'model_missing'), ...stamp() } satisfies Failure;
     }
   });
 
-const find = async (reference: string, spec: PoolSpec, baseDir: string): Promise<ModelPresent> => {
-  const path = pathOf(reference, baseDir);
+const inspect = async (path: string, spec: PoolSpec): Promise<ModelPresent> => {
   const found = await look(path);
-  const id = basename(path).replace(/\.gguf$/i, '');
+  const id = idOf(spec.model_source?.ref == null ? path : (spec.model ?? path));
   if (found.isFile()) return { id, path, bytes: await bytesOf(path), shape: await shapeOf(path) };
   if (found.isDirectory() && spec.engine !== 'llamacpp') {
     const shape = await shapeOf(path);
@@ -39,27 +50,7 @@ const find = async (reference: string, spec: PoolSpec, baseDir: string): Promise
   throw missing(path, found.isDirectory() ? 'a directory' : 'neither a file nor a directory');
 };
 
-/** A scheme of two letters or more: `hf:org/name`, `https://…`. */
-const scheme = /^([a-z][a-z0-9+.-]+):/i;
-
-const pathOf = (reference: string, baseDir: string): string => {
-  const found = scheme.exec(reference)?.[1]?.toLowerCase();
-  if (found === undefined) return resolve(baseDir, reference);
-  if (found !== 'file') {
-    throw new CauseError({
-      code: 'model_missing',
-      message: `expected a path or file:/…, since this version fetches no models, found ${JSON.stringify(reference)}; fetch it and set \`model\` to its path`,
-    });
-  }
-  try {
-    return fileURLToPath(reference);
-  } catch (thrown) {
-    throw new CauseError({
-      code: 'model_missing',
-      message: `expected file:/ and an absolute path, found ${JSON.stringify(reference)}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-    });
-  }
-};
+const idOf = (path: string): string => basename(path).replace(/\.gguf$/i, '');
 
 const look = async (path: string): Promise<Stats> => {
   try {

@@ -14,6 +14,7 @@ import { vramShare } from '../gpu/estimate/share.ts';
 import type { Failure, poolActors, SpawnInput } from '../machines/pool/actors.ts';
 import type { GpuRef, RunRecord, Stamp } from '../machines/vocabulary.ts';
 import type { Shelf } from '../state/store.ts';
+import { sidePortsOf } from './launch/band-of.ts';
 import type { Ports } from './launch/ports.ts';
 import type { Launcher } from './launcher.ts';
 
@@ -55,7 +56,8 @@ const refuseSecond = async (poolId: string, { runs, launcher }: SpawnEngineDeps)
 
 const onLeasedPort = async (input: SpawnInput, deps: SpawnEngineDeps): Promise<RunRecord> => {
   const { poolId, spec } = input;
-  const port = await deps.ports.lease({ poolId, host: spec.host, ports: spec.ports });
+  const sides = sidePortsOf(spec);
+  const port = await deps.ports.lease({ poolId, host: spec.host, ports: spec.ports, sides });
   try {
     const plan = planOf(input, port, deps);
     const incarnation = randomBytes(8).toString('hex');
@@ -80,7 +82,7 @@ const onLeasedPort = async (input: SpawnInput, deps: SpawnEngineDeps): Promise<R
       logFile,
     });
   } catch (thrown) {
-    deps.ports.release(poolId, port);
+    deps.ports.release({ poolId, port, sides });
     throw thrown;
   }
 };
@@ -89,7 +91,7 @@ const planOf = (input: SpawnInput, port: number, { simulated, largestGpuBytes }:
   const { spec, engine, model, gpus, reservedBytes } = input;
   const adapter = adapterFor(spec.engine);
   const vram = vramShare(spec, model, { reservedBytes, gpuCount: gpus.length, totalBytes: largestGpuBytes(gpus) });
-  const plan = adapter.plan({ spec, engine, model, gpus, simulated, port, vram });
+  const plan = adapter.plan({ spec, engine, model, gpus, simulated, port, sidePort: sidePortsOf(spec) === 0 ? null : port + 1, vram });
   if (isCause(plan)) throw new CauseError(plan);
   return plan;
 };

@@ -10,6 +10,7 @@ import { adapterFor } from '../engines/index.ts';
 import type { Failure, poolActors, StopOutput } from '../machines/pool/actors.ts';
 import type { RunRecord } from '../machines/vocabulary.ts';
 import { handoffPath } from './handoff/file-name.ts';
+import { bandOf } from './launch/band-of.ts';
 import { type ForgetRunDeps, forgetRun } from './launch/forget-run.ts';
 import type { Ports } from './launch/ports.ts';
 
@@ -41,7 +42,7 @@ const stop = async (run: RunRecord, deps: StopEngineDeps): Promise<Omit<StopOutp
   if (outcome.survivors.length > 0) return outcome;
   await handoffRemoved;
   await forgetRun(run, deps);
-  deps.ports.release(run.poolId, run.port);
+  deps.ports.release(bandOf(run));
   return outcome;
 };
 

@@ -30,7 +30,7 @@ export const poolSchema = v.looseObject({
   vram_used_bytes: known,
   vram_free_bytes: known,
   residency: v.string(),
-  progress: v.nullable(v.looseObject({ step: v.string(), done_bytes: known, total_bytes: known })),
+  progress: v.nullable(v.looseObject({ step: v.string(), done_bytes: known, total_bytes: known, bytes_per_second: v.optional(known, null) })),
   restarts: v.number(),
   incarnation: v.nullable(v.string()),
   last_error: v.nullable(

@@ -3,6 +3,7 @@
  * bounded answer. Knows no commands and prints nothing.
  */
 import * as v from 'valibot';
+import type { FetchInit } from '../os/tls-fetch.ts';
 import { readBounded } from '../read-bounded.ts';
 import { poolsSchema, problemSchema } from './answers.ts';
 import type { Connection } from './connection.ts';
@@ -23,9 +24,9 @@ const longestAnswerBytes = 64 * 1024 * 1024;
 
 export const poolPath = (id: string, rest = ''): string => `/v2/pools/${encodeURIComponent(id)}${rest}`;
 
-export const createApi = ({ url, token }: Connection): Api => {
-  const auth = token === null ? {} : { authorization: `Bearer ${token}` };
-  const request = async (path: string, init: RequestInit): Promise<Response> => {
+export const createApi = ({ url, token, fetch }: Connection): Api => {
+  const auth: Readonly<Record<string, string>> = token === null ? {} : { authorization: `Bearer ${token}` };
+  const request = async (path: string, init: FetchInit): Promise<Response> => {
     const target = new URL(path, url);
     try {
       return await fetch(target, { ...init, redirect: 'manual', headers: { accept: 'application/json', ...auth, ...init.headers } });
@@ -54,7 +55,7 @@ export const createApi = ({ url, token }: Connection): Api => {
     const others = ids === null ? '' : ids.length === 0 ? '; no pool is declared' : `; known pools: ${ids.join(', ')}`;
     return new CliError(`${parsed.output.message}${others}`, exitCodes.failed);
   };
-  const exchange = async <S extends Schema>(path: string, init: RequestInit, schema: S): Promise<v.InferOutput<S>> => {
+  const exchange = async <S extends Schema>(path: string, init: FetchInit, schema: S): Promise<v.InferOutput<S>> => {
     const response = await request(path, { ...init, signal: AbortSignal.timeout(answerWithinMs) });
     const text = await read(response);
     if (!response.ok) throw await refused(path, response.status, text);

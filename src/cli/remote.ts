@@ -9,12 +9,18 @@ export const addRemoteOptions = (command: Command): Command =>
   command
     .addOption(new Option('--url <url>', 'address of the daemon (default: POOL_MANAGERD_BIND_ADDR or http://127.0.0.1:9200)'))
     .addOption(new Option('--token-file <file>', 'file with the API token (default: LLORCH_API_TOKEN or LLORCH_API_TOKEN_FILE)'))
+    .addOption(new Option('--ca <file>', 'authorities (PEM) to believe of an https address (default: POOL_MANAGERD_TLS_CA)'))
+    .addOption(new Option('--cert <file>', 'certificate (PEM) to show to the daemon, with --key'))
+    .addOption(new Option('--key <file>', 'key (PEM) of that certificate'))
     .addOption(new Option('--json', 'print what the daemon answered'))
     .addOption(new Option('--allow-plain-http', 'send the token over http to another machine').hideHelp());
 
 export interface RemoteOptions {
   readonly url?: string;
   readonly tokenFile?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
   readonly json?: boolean;
   readonly allowPlainHttp?: boolean;
 }

@@ -1,5 +1,6 @@
 /** Pools, GPUs, the node and its events as lines for people. Pure; asks nobody. */
 import type { Gpu, Node, Pool, Transition } from './answers.ts';
+import { progressLine } from './progress-line.ts';
 import { type Colour, type Column, paint, printable, table } from './table.ts';
 import { age, bytes, orDash, share } from './words.ts';
 
@@ -36,7 +37,7 @@ export const poolDetail = (pool: Pool, colour: boolean): string[] =>
     ['reason', pool.reason && `${pool.reason.code}: ${pool.reason.message}`],
     ['retry', pool.reason?.next_retry_at ?? null],
     ['degraded', pool.degraded.join(', ')],
-    ['progress', pool.progress && `${pool.progress.step} ${share(bytes(pool.progress.done_bytes), bytes(pool.progress.total_bytes))}`],
+    ['progress', pool.progress && progressLine(pool.progress)],
     ['engine', [pool.engine, pool.engine_version].filter(Boolean).join(' ')],
     ['model', orDash(pool.model)],
     ['endpoint', orDash(pool.endpoint)],

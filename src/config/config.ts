@@ -2,12 +2,14 @@
 import type { PoolSpec } from '../machines/vocabulary.ts';
 import { type Env, type Environment, judgeEnvironment, type Surroundings } from './environment.ts';
 import { loadPools } from './pools-file.ts';
+import { createTlsSource, type TlsSource } from './tls.ts';
 import { createTokenSource, type TokenSource, type TokenSourceOptions } from './token.ts';
 
 export interface Config {
   readonly environment: Environment;
   readonly pools: readonly PoolSpec[];
   readonly token: TokenSource;
+  readonly tls: TlsSource;
   readonly warnings: readonly string[];
 }
 
@@ -16,11 +18,23 @@ export type ConfigResult = { readonly ok: true; readonly config: Config } | { re
 export const readConfig = (env: Env, surroundings: Surroundings, options: TokenSourceOptions = {}): ConfigResult => {
   const { environment, bad, mistakes, warnings } = judgeEnvironment(env, surroundings);
   const token = createTokenSource(environment, options);
+  const tls = createTlsSource(environment);
   const pools = bad.has('POOL_MANAGERD_CONFIG') ? null : loadPools(environment.poolsFile);
-  const all = [...mistakes, ...tokenMistakes(environment, token, bad), ...(pools === null || pools.ok ? [] : pools.mistakes)];
+  const all = [
+    ...mistakes,
+    ...tokenMistakes(environment, token, bad),
+    ...tlsMistakes(tls, bad),
+    ...(pools === null || pools.ok ? [] : pools.mistakes),
+  ];
   if (all.length > 0 || pools === null || !pools.ok) return { ok: false, mistakes: all };
-  return { ok: true, config: { environment, pools: pools.pools, token, warnings: [...warnings, ...token.warnings(), ...pools.warnings] } };
+  return {
+    ok: true,
+    config: { environment, pools: pools.pools, token, tls, warnings: [...warnings, ...token.warnings(), ...tls.warnings(), ...pools.warnings] },
+  };
 };
+
+const tlsMistakes = (source: TlsSource, bad: ReadonlySet<string>): readonly string[] =>
+  [...bad].some((name) => name.startsWith('POOL_MANAGERD_TLS_')) ? [] : source.reload();
 
 /** Of a token file; one in the environment is judged with the environment. */
 const tokenMistakes = ({ token: { kind } }: Environment, source: TokenSource, bad: ReadonlySet<string>): readonly string[] => {

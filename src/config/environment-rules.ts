@@ -45,6 +45,13 @@ export const rules: readonly Rule[] = [
     },
   },
   {
+    of: ['POOL_MANAGERD_TLS_CERT', 'POOL_MANAGERD_TLS_CLIENT_CA'],
+    mistake: ({ POOL_MANAGERD_TLS_CERT: cert, POOL_MANAGERD_TLS_CLIENT_CA: clientCa }) =>
+      cert === null && clientCa !== null
+        ? 'POOL_MANAGERD_TLS_CLIENT_CA: expected POOL_MANAGERD_TLS_CERT and POOL_MANAGERD_TLS_KEY with it, since only a client over TLS can show a certificate, found neither'
+        : null,
+  },
+  {
     of: ['PROMETHEUS_METRICS_PORT', 'POOL_MANAGERD_METRICS_ADDR', ...bind],
     mistake: (_, { metrics, bind: { host, port } }) =>
       metrics !== null && metrics.port === port && metrics.host === host
@@ -62,6 +69,11 @@ export const warningsOf = (values: Variables, environment: Environment): readonl
       ]
     : []),
   ...unreachable(environment),
+  ...(environment.bind.loopback || environment.tls !== null
+    ? []
+    : [
+        'POOL_MANAGERD_BIND_ADDR: other machines reach this address and the network sees the token; set POOL_MANAGERD_TLS_CERT and _KEY, or put a proxy in front',
+      ]),
 ];
 
 const olderName = ({ POOL_MANAGERD_BIND_ADDR: newer }: Variables): string =>

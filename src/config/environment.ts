@@ -50,6 +50,8 @@ export interface Environment {
   readonly tls: { readonly cert: string; readonly key: string } | null;
   /** PEM file of authorities for orchestratord; null: the system's. */
   readonly tlsCa: string | null;
+  /** PEM file of authorities whose certificates clients of the API must have; null: they need none. */
+  readonly tlsClientCa: string | null;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   readonly inspectUrl: string | null;
 }
@@ -160,6 +162,7 @@ const toEnvironment = (values: Variables, env: Env, { home, cwd }: Surroundings)
     allowedHosts: values.POOL_MANAGERD_ALLOWED_HOSTS ?? [],
     tls: cert === null || key === null ? null : { cert: at(cert), key: at(key) },
     tlsCa: nullableAt(values.POOL_MANAGERD_TLS_CA),
+    tlsClientCa: nullableAt(values.POOL_MANAGERD_TLS_CLIENT_CA),
     logLevel: values.POOL_MANAGERD_LOG_LEVEL,
     inspectUrl: values.POOL_MANAGERD_INSPECT,
   };

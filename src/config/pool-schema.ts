@@ -35,12 +35,13 @@ const provisioning = v.variant(
       executable: described(orNull(path()), "Path or name of the engine's program; null: by its usual name on the PATH."),
     }),
     map({
-      mode: described(v.literal('binary'), 'A released program is fetched.'),
+      mode: described(v.literal('binary'), 'A release is fetched, unpacked and tested.'),
       binary: described(
         map({
-          url: described(webUrl(), 'The release.'),
+          url: described(webUrl(), 'The release: tar (gzip, zstd or plain), zip, or the program itself.'),
           checksum: described(digest(), 'What it must hash to.'),
           install_dir: described(orNull(path()), "Where it goes; null: below the daemon's cache."),
+          executable: described(orNull(path()), "The engine's program, from the top of the archive; null: by its usual name."),
         }),
         'What is fetched.',
       ),
@@ -97,7 +98,7 @@ const provisioning = v.variant(
 const modelSource = map({
   ref: described(orNull(word('a model reference')), 'Where the model comes from; null: `model` says it.'),
   cache_dir: described(orNull(path()), "Where models are kept; null: below the daemon's cache."),
-  checksum: described(orNull(digest()), 'What the model file must hash to.'),
+  checksum: described(orNull(digest()), 'What the model file must hash to. Over plain http it is required.'),
 });
 
 const customEngine = map({
@@ -157,7 +158,10 @@ const restart = map({
 const shape = map({
   id: described(poolId(), 'Name of the pool.'),
   engine: described(v.picklist(['llamacpp', 'vllm', 'sglang', 'tgi', 'custom'], 'llamacpp, vllm, sglang, tgi or custom'), 'What serves the model.'),
-  model: described(orNull(word('a model reference')), 'The model; with provisioning.mode external a path. Required but for custom engines.'),
+  model: described(
+    orNull(word('a model reference')),
+    'The model: a path, file:/…, or what is fetched: https://…, hf:org/repo[/file][@revision]. Required but for custom engines.',
+  ),
   devices: described(devices(), 'GPUs of the pool by index or UUID, MIG slices by UUID. Never others than these.'),
   slots: described(v.optional(whole(1, 1024, 'requests'), 1), 'Requests the engine works on at once.'),
   ctx: described(orNull(whole(1, 16_777_216, 'tokens')), "Context of each slot; null: the engine's default."),
@@ -198,7 +202,7 @@ const shape = map({
         once('each port once'),
       ),
     ),
-    'Ports to choose from; null: one of POOL_MANAGERD_PORT_RANGE.',
+    'Ports to choose from; null: one of POOL_MANAGERD_PORT_RANGE, and behind it what engines of several processes need.',
   ),
   provisioning: described(v.optional(provisioning, { mode: 'external' }), 'How the engine comes to be on disk.'),
   model_source: described(orNull(modelSource), 'Where the model comes from, if `model` does not say it all.'),

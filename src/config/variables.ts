@@ -99,9 +99,18 @@ export const environmentSchema = v.object({
     'localhost, the bind address and the node id',
     'Further names under which clients reach this machine, and hosts that handoff files may name.',
   ),
-  POOL_MANAGERD_TLS_CERT: unset(path(), 'plain http', 'Certificate (PEM) of the API; with POOL_MANAGERD_TLS_KEY.'),
-  POOL_MANAGERD_TLS_KEY: unset(path(), 'plain http', 'Private key (PEM) of that certificate.'),
-  POOL_MANAGERD_TLS_CA: unset(path(), "the system's authorities", 'Authorities (PEM) trusted for orchestratord.'),
+  POOL_MANAGERD_TLS_CERT: unset(
+    path(),
+    'plain http',
+    'Certificate (PEM) of the API, and of this node where orchestratord asks for one; with POOL_MANAGERD_TLS_KEY. Read again when it changes.',
+  ),
+  POOL_MANAGERD_TLS_KEY: unset(path(), 'plain http', 'Private key (PEM, no passphrase) of that certificate, not readable by others.'),
+  POOL_MANAGERD_TLS_CA: unset(path(), 'those of the system and of Node', 'Authorities (PEM) trusted for orchestratord, and no others.'),
+  POOL_MANAGERD_TLS_CLIENT_CA: unset(
+    path(),
+    'clients need no certificate',
+    'Authorities (PEM): clients of the API must have a certificate of one of them, besides the token.',
+  ),
   POOL_MANAGERD_LOG_LEVEL: variable(oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), 'info', 'Least level that is logged.'),
   POOL_MANAGERD_INSPECT: unset(
     url('ws://127.0.0.1:4242', 'ws:', 'wss:'),

@@ -12,7 +12,7 @@ import type { PoolCommand } from '../machines/events.ts';
 import { latest } from '../machines/node/view.ts';
 import { admit } from '../machines/policies/ledger.ts';
 import { isBeingReplaced, matchEntry, servingOf } from '../machines/policies/roster.ts';
-import { judgeCommand } from '../machines/pool/commands.ts';
+import { acceptedCommands, type CommandView, judgeCommand } from '../machines/pool/commands.ts';
 import type { PoolStatus } from '../machines/views.ts';
 import type { Cause } from '../machines/vocabulary.ts';
 import type { StateStore } from '../state/store.ts';
@@ -23,20 +23,24 @@ const endingRetryMs = 5_000;
 const vramRetryMs = 30_000;
 const longestKeepMs = 1_000;
 
-type Commands = Pick<NodePort, 'preload' | 'drain' | 'resume' | 'reload' | 'declare' | 'remove'>;
+type Commands = Pick<NodePort, 'accepts' | 'preload' | 'drain' | 'resume' | 'reload' | 'declare' | 'remove'>;
 type Refusal = Extract<CommandResult, { readonly ok: false }>;
 
-export const createCommands = ({ node, views, store, poolsFile, changeSpec, hashOf }: NodePortOptions): Commands => {
+export const createCommands = ({ node, views, store, poolsFile, mostPools, changeSpec, hashOf }: NodePortOptions): Commands => {
   const refusal = (id: string, command: PoolCommandName): Refusal | PoolStatus => {
     if (isBooting()) return booting;
     const status = views.pool(id);
     if (status === null) return { ok: false, problem: 'unknown_pool' };
     if (node.getSnapshot().context.stopping !== null) return ending;
-    const reloading = (views.poolRef(id)?.getSnapshot().context.reload ?? null) !== null || isBeingReplaced(node.getSnapshot().context.roster, id);
-    const verdict = judgeCommand({ origin: status.origin, state: status.state, substate: status.substate, reloading }, command);
-    if (verdict.ok) return status;
-    const accepts = verdict.accepts.filter((name) => name !== 'remove' || status.origin !== 'file');
-    return { ok: false, problem: 'illegal', message: verdict.message, state: stateOf(status), accepts };
+    const verdict = judgeCommand(standing(status), command);
+    return verdict.ok
+      ? status
+      : { ok: false, problem: 'illegal', message: verdict.message, state: stateOf(status), accepts: withoutFiles(status, verdict.accepts) };
+  };
+  const standing = ({ pool_id, origin, state, substate }: PoolStatus): CommandView => {
+    const { roster } = node.getSnapshot().context;
+    const reloading = (views.poolRef(pool_id)?.getSnapshot().context.reload ?? null) !== null || isBeingReplaced(roster, pool_id);
+    return { origin, state, substate, reloading };
   };
   /** Its state directory is being read: who has been declared is not known. */
   const isBooting = (): boolean => node.getSnapshot().matches({ lifecycle: 'booting' });
@@ -52,6 +56,11 @@ export const createCommands = ({ node, views, store, poolsFile, changeSpec, hash
   };
 
   return {
+    accepts: (id) => {
+      const status = views.pool(id);
+      if (status === null || isBooting() || node.getSnapshot().context.stopping !== null) return [];
+      return withoutFiles(status, acceptedCommands(standing(status)));
+    },
     preload: async (id) => {
       const judged = refusal(id, 'preload');
       if ('problem' in judged) return judged;
@@ -76,6 +85,7 @@ export const createCommands = ({ node, views, store, poolsFile, changeSpec, hash
       if (node.getSnapshot().context.stopping !== null) return ending;
       const there = views.pool(spec.id);
       if (there !== null) return exists(there, poolsFile);
+      if (views.pools().length >= mostPools) return full(mostPools);
       await store.declared.write(spec.id, spec);
       node.send({ type: 'pool.declared', spec, specHash: hashOf(spec), origin: 'api', ...stamp() });
       const status = views.pool(spec.id);
@@ -121,6 +131,10 @@ const kept = async (store: Pick<StateStore, 'settled'>): Promise<void> => {
   await Promise.race([settled(), wait(longestKeepMs, undefined, { ref: false })]);
 };
 
+/** What a file declares is removed there. */
+const withoutFiles = ({ origin }: PoolStatus, accepts: readonly PoolCommandName[]): readonly PoolCommandName[] =>
+  accepts.filter((name) => name !== 'remove' || origin !== 'file');
+
 const stateOf = ({ state, substate }: PoolStatus): string => (substate === '' ? state : `${state}.${substate}`);
 
 const ending: Refusal = {
@@ -156,6 +170,13 @@ const exists = (there: PoolStatus, poolsFile: string): Refusal => ({
   message: `pool ${there.pool_id} exists already, ${there.origin === 'file' ? `declared in ${poolsFile}` : `of origin ${there.origin}`}; choose another id, or reload it`,
   state: stateOf(there),
   accepts: [],
+});
+
+const full = (most: number): Refusal => ({
+  ok: false,
+  problem: 'too_many',
+  message: `this node has ${most} pools, the most there may be; remove one`,
+  retryAfterMs: endingRetryMs,
 });
 
 const declaredInFile = (there: PoolStatus, poolsFile: string): Refusal => ({

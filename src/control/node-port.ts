@@ -16,8 +16,12 @@ export interface NodePortOptions {
   readonly version: string;
   /** Names the pools file in refusals. */
   readonly poolsFile: string;
+  /** Declared or attached; a declaration beyond is refused. */
+  readonly mostPools: number;
   readonly changeSpec: ChangeSpec;
   readonly hashOf: (spec: PoolSpec) => string;
+  /** A copy that may be shown. */
+  readonly withoutSecrets: (spec: PoolSpec) => Readonly<Record<string, unknown>>;
   /** Milliseconds that the event loop stood still at a time of late; null: not long enough to be told. */
   readonly stoodStillMs: () => number | null;
 }
@@ -29,7 +33,7 @@ export type ChangeSpec = (
 ) => { readonly ok: true; readonly spec: PoolSpec } | { readonly ok: false; readonly mistakes: readonly string[] };
 
 export const createNodePort = (options: NodePortOptions): NodePort => {
-  const { node, views, version, stoodStillMs } = options;
+  const { node, views, version, withoutSecrets, stoodStillMs } = options;
   const commands = createCommands(options);
   return {
     version,
@@ -38,6 +42,11 @@ export const createNodePort = (options: NodePortOptions): NodePort => {
     pools: () => views.pools(),
     pool: (id) => views.pool(id),
     gpus: () => views.gpus(),
+    spec: (id) => {
+      const context = views.poolRef(id)?.getSnapshot().context;
+      if (context === undefined) return null;
+      return { spec: withoutSecrets(context.spec), spec_hash: context.specHash, reserved_bytes: context.run?.reservedBytes ?? null };
+    },
     notReady: () => notReady(views, stoodStillMs()),
     ...commands,
     registerNow: () => askControlPlane(node, views, 'register'),

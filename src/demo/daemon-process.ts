@@ -7,8 +7,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
+import { ownCommand } from '../os/self.ts';
 import { killEngines } from './engines.ts';
 import type { House } from './house.ts';
 import type { DemoPorts } from './ports.ts';
@@ -41,7 +41,8 @@ const hurriesWithinMs = 5_000;
 
 export const startDaemonProcess = async ({ house, ports, orchestratorUrl, signal }: DaemonOptions): Promise<DaemonProcess> => {
   const output = openSync(house.logFile, 'a', 0o600);
-  const child = spawn(process.execPath, [command(), 'serve'], {
+  const [program, args] = ownCommand('serve');
+  const child = spawn(program, args, {
     env: environment(house, ports, orchestratorUrl),
     stdio: ['ignore', output, output],
     detached: true,
@@ -67,9 +68,6 @@ export const startDaemonProcess = async ({ house, ports, orchestratorUrl, signal
     throw thrown;
   }
 };
-
-/** Also starts the daemon's other commands. */
-export const command = (): string => fileURLToPath(new URL('../../bin/pool-managerd.js', import.meta.url));
 
 /** Nothing that was meant for another daemon. */
 const environment = (house: House, ports: DemoPorts, orchestratorUrl: string): NodeJS.ProcessEnv => {

@@ -35,7 +35,7 @@ export const setStage = async (stack: AsyncDisposableStack, { engine, tour, free
   const daemon = await startDaemonProcess({ house, ports: await choosePorts(freePorts), orchestratorUrl: standIn.url, signal });
   stack.defer(async () => void (await daemon.end()));
   const introduction = introduce(daemon, standIn, engine, house);
-  return { house, standIn, daemon, engine, controlPlane, introduction, api: createApi({ url: daemon.url, token: null }) };
+  return { house, standIn, daemon, engine, controlPlane, introduction, api: createApi({ url: daemon.url, token: null, fetch }) };
 };
 
 const heartbeatEveryMs = 2_000;
@@ -45,7 +45,7 @@ const introduce = (daemon: DaemonProcess, standIn: OrchestratorStandIn, engine: 
   engineText(engine),
   '',
   `daemon         pool-managerd serve, pid ${daemon.pid}, log ${house.logFile}`,
-  `API            ${daemon.url}${unusual(daemon.url, usualPorts.api)}`,
+  `dashboard      ${daemon.url}/${unusual(daemon.url, usualPorts.api)}`,
   `description    ${daemon.url}/openapi.json`,
   `metrics        ${daemon.metricsUrl}/metrics${unusual(daemon.metricsUrl, usualPorts.metrics)}`,
   `orchestratord  ${standIn.url}, a stand-in that only listens`,

@@ -1,19 +1,30 @@
 /**
- * Makes the stub engine an executable: a two-line script that names this very Node, since engines are started with a PATH on
- * which no Node needs to be.
+ * Makes the stub engine an executable: a script that names this very program, since engines are started with a PATH on which no
+ * Node needs to be. What the stub says of itself the script says, as starting Node for it would take longer than a real engine.
  */
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ownStubEngine } from '../os/self.ts';
+import { helpText } from './stub-engine/arguments.ts';
+
+const version = 'version: 0.0.0-stub (a stub engine of pool-managerd, not llama.cpp)\n';
 
 /** Writes `<dir>/llama-server` and returns its path. Writing it again replaces it. */
 export const writeStubExecutable = async (dir: string): Promise<string> => {
   const path = join(dir, 'llama-server');
-  const program = fileURLToPath(new URL('./stub-llama-server.ts', import.meta.url));
   await mkdir(dir, { recursive: true });
-  await writeFile(path, `#!/bin/sh\n# The stub engine of pool-managerd; not llama.cpp.\nexec ${quote(process.execPath)} ${quote(program)} "$@"\n`);
+  await writeFile(path, script());
   await chmod(path, 0o755);
   return path;
 };
+
+const script = (): string => `#!/bin/sh
+# The stub engine of pool-managerd; not llama.cpp.
+case $1 in
+--version) printf %s ${quote(version)} ;;
+--help) printf %s ${quote(helpText)} ;;
+*) exec ${ownStubEngine().map(quote).join(' ')} "$@" ;;
+esac
+`;
 
 const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;

@@ -26,6 +26,8 @@ export interface LaunchInput {
   readonly gpus: readonly GpuRef[];
   readonly simulated: boolean;
   readonly port: number;
+  /** The first of its side ports; absent or null: it has none. */
+  readonly sidePort?: number | null;
   /** What it was granted; absent or null: need or size of the GPUs is not known. */
   readonly vram?: VramShare | null;
 }
@@ -58,8 +60,17 @@ export interface EngineAdapter {
   /** How to ask the executable for its version and its flags; null: it cannot be asked. `output`: of both streams. */
   readonly version: { readonly argv: readonly string[]; parse(output: string): string | null } | null;
   readonly help: { readonly argv: readonly string[]; parseFlags(output: string): readonly string[] } | null;
+  /** What a new installation has to show besides, before it counts as there; absent: nothing more. */
+  readonly selfTest?: {
+    /** Which devices it can compute on, as it names them. */
+    readonly devices: { readonly argv: readonly string[]; parse(output: string): readonly string[] };
+    /** Serves a tiny model on a UNIX socket without touching a card; null: this version cannot. */
+    serve(model: string, socket: string, help: string): readonly string[] | null;
+  };
   /** Milliseconds it may take to answer these; absent: the asker's own limit. */
   readonly askWithinMs?: number;
+  /** How many ports its processes need to find each other; absent: it is one process. */
+  readonly sidePorts?: number;
   /** Every flag explicit. Returns a Cause when the spec asks for what this engine must not be given. */
   plan(input: LaunchInput): LaunchPlan | Cause;
   /** Liveness; `loading` is neither a pass nor a failure. */

@@ -10,6 +10,7 @@ import { exitRows } from './llamacpp/exits.ts';
 import { parseFlags, parseVersion } from './llamacpp/parse-help.ts';
 import { plan } from './llamacpp/plan.ts';
 import { residency } from './llamacpp/residency.ts';
+import { parseDevices, serveTiny } from './llamacpp/self-test.ts';
 import { readLoad, readMovement, slotsAsk } from './llamacpp/slots.ts';
 
 export const llamacpp: EngineAdapter = {
@@ -17,6 +18,7 @@ export const llamacpp: EngineAdapter = {
   executables: ['llama-server'],
   version: { argv: ['--version'], parse: parseVersion },
   help: { argv: ['--help'], parseFlags },
+  selfTest: { devices: { argv: ['--list-devices'], parse: parseDevices }, serve: serveTiny },
   plan,
   liveness: { ask: () => ({ method: 'GET', path: '/health' }), read: readHealth },
   progress: {

@@ -29,6 +29,7 @@ export const sglang: EngineAdapter = {
   version: { argv: ['version'], parse: (output) => /sglang version:\s*v?(\S+)/i.exec(output)?.[1] ?? null },
   help: { argv: ['serve', '--help'], parseFlags: parseOptions },
   askWithinMs,
+  sidePorts: 1,
   plan,
   liveness: { ask: () => ({ method: 'GET', path: '/ping' }), read: readPing },
   progress: { asks: progressAsk, read: readLoad, movement: readMovement },

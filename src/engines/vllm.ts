@@ -15,6 +15,9 @@ import { plan } from './vllm/plan.ts';
 /** It imports PyTorch first. */
 const askWithinMs = 120_000;
 
+/** It takes a handful, and keeps ten for each group of processes itself. */
+const sidePorts = 10;
+
 /** gpu_model_runner.py and gpu_worker.py, kv_cache_utils.py. */
 const wordings: Wordings = {
   weights: /[Ll]oading (?:model )?(?:weights )?took ([\d.]+) (?:GiB|GB)/,
@@ -28,6 +31,7 @@ export const vllm: EngineAdapter = {
   version: { argv: ['--version'], parse: (output) => /^(?:vllm\s+)?v?(\d+\.\d+\S*)\s*$/m.exec(output)?.[1] ?? null },
   help: { argv: ['serve', '--help=all'], parseFlags: parseOptions },
   askWithinMs,
+  sidePorts,
   plan,
   liveness: { ask: () => ({ method: 'GET', path: '/health' }), read: readHealth },
   progress: { asks: metricsAsk, read: readLoad, movement: readMovement },

@@ -4,12 +4,9 @@
  *
  * One child at a time: while one is stuck, no other is started. What output means is for others to say.
  */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
 import { stamp } from '../clock.ts';
 import { helper } from '../os/helper.ts';
-
-type Child = ChildProcessByStdio<null, Readable, Readable>;
+import { startTool, type Tool } from '../os/start-tool.ts';
 
 export interface Stuck {
   readonly pid: number;
@@ -55,9 +52,11 @@ export const childRunner = (options: ChildRunnerOptions): ChildRunner => {
     if (closed) return Promise.resolve({ end: 'closed' });
     if (stuck !== null) return Promise.resolve({ end: 'stuck', stuck });
     return new Promise((resolve) => {
-      const command = helper(options.executable, argv, options.env['PATH']);
-      const child: Child = spawn(command.file, command.argv, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...options.env, LC_ALL: 'C' } });
+      const child = startTool(helper(options.executable, argv, options.env['PATH']), { ...options.env, LC_ALL: 'C' }, (error) =>
+        settle({ end: 'not_run', error: error.message }),
+      );
       const started = stamp();
+      let deadline: NodeJS.Timeout | undefined;
       const stdout: Buffer[] = [];
       const stderr: Buffer[] = [];
       let bytes = 0;
@@ -70,6 +69,7 @@ export const childRunner = (options: ChildRunnerOptions): ChildRunner => {
         interrupt = null;
         resolve(result);
       };
+      if (child === null) return;
       const exited = (): ChildResult => ({
         end: 'exited',
         exitCode: child.exitCode,
@@ -95,11 +95,10 @@ export const childRunner = (options: ChildRunnerOptions): ChildRunner => {
       /** A child that ended but left its pipe to a child of its own has said what it had to say. */
       const atDeadline = (): void => abandon((left) => (isRunning(child) ? { end: 'stuck', stuck: left } : exited()));
 
-      const deadline = setTimeout(atDeadline, Math.max(0, deadlineMs));
+      deadline = setTimeout(atDeadline, Math.max(0, deadlineMs));
       interrupt = () => abandon(() => ({ end: 'closed' }));
       child.stdout.on('data', collect(stdout));
       child.stderr.on('data', collect(stderr));
-      child.once('error', (error) => settle({ end: 'not_run', error: error.message }));
       child.once('close', () => settle(exited()));
     });
   };
@@ -113,10 +112,10 @@ export const childRunner = (options: ChildRunnerOptions): ChildRunner => {
   };
 };
 
-const isRunning = (child: Child): boolean => child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+const isRunning = (child: Tool): boolean => child.pid !== undefined && child.exitCode === null && child.signalCode === null;
 
 /** Kills without waiting; neither the child nor its pipes keep the daemon alive from here on. */
-const letGo = (child: Child, signal: NodeJS.Signals, gone: () => void): void => {
+const letGo = (child: Tool, signal: NodeJS.Signals, gone: () => void): void => {
   child.once('exit', gone);
   child.stdout.removeAllListeners('data').destroy();
   child.stderr.removeAllListeners('data').destroy();

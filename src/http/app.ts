@@ -1,21 +1,22 @@
 /**
  * The API as a whole: gate, routes, and what happens when none of them answers.
  *
- * Knows the daemon only by its ports. Starts nothing and listens nowhere: `serve` does. More routes (the dashboard, the
- * inspector) are added to `routes` before the first request.
+ * Knows the daemon only by its ports. Starts nothing and listens nowhere: `serve` does.
  */
 import { Hono } from 'hono';
+import { assetsPath, dashboardRoutes, pagePaths } from './dashboard/routes.ts';
 import type { AppEnv } from './env.ts';
 import { createCredentialsCheck, passedWithout } from './gate/credentials.ts';
 import { createGate, type Fetch } from './gate/gate.ts';
 import { createHostRules } from './gate/hosts.ts';
 import { describeRoutes, writeDocument } from './openapi/document.ts';
 import { failed, nothingHere } from './otherwise.ts';
-import type { AuthOptions, HttpLogger, JournalPort, LogsPort, MetricsPort, NodePort, ParsePoolSpec } from './ports.ts';
+import type { AuthOptions, HttpLogger, InspectPort, JournalPort, LogsPort, MetricsPort, NodePort, ParsePoolSpec, RequestTracer } from './ports.ts';
 import { createRouter } from './router.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { descriptionRoutes } from './routes/description.ts';
 import { historyRoutes } from './routes/history.ts';
+import { liveRoutes } from './routes/live.ts';
 import { nodeRoutes } from './routes/node.ts';
 import { poolRoutes } from './routes/pools.ts';
 import { metricsRoutes, vitalRoutes } from './routes/vital.ts';
@@ -25,10 +26,12 @@ export interface AppDeps {
   readonly node: NodePort;
   readonly journal: JournalPort;
   readonly logs: LogsPort;
+  readonly inspect: InspectPort;
   readonly metrics: MetricsPort;
   readonly auth: AuthOptions;
   readonly parsePoolSpec: ParsePoolSpec;
   readonly logger?: HttpLogger;
+  readonly tracer?: RequestTracer | null;
   /** Other numbers for tests. */
   readonly streamLimits?: StreamLimits;
 }
@@ -42,31 +45,30 @@ export interface Served {
   endStreams(): void;
 }
 
-/** Paths that need no token; the dashboard's own files come in with its routes. */
-export const publicPaths: readonly string[] = ['/', '/health', '/ready', '/openapi.json', '/docs'];
+/** What needs no token: signs of life, the description, and the dashboard's own files, which show nothing by themselves. */
+export const isPublic = (path: string): boolean => publicPaths.has(path) || path.startsWith(assetsPath);
+
+const publicPaths: ReadonlySet<string> = new Set([...pagePaths, '/health', '/ready', '/openapi.json']);
 
 export const createApp = (deps: AppDeps) => {
   const { node, auth, logger = null } = deps;
   const streams = createStreams(deps.streamLimits);
   const routes = createRoutes({ ...deps, streams });
-  const open = new Set(publicPaths);
   return {
     routes,
     streams,
     /** The OpenAPI document. */
     document: () => writeDocument(routes, node.version),
-    /** Serves `path` without a token too. */
-    makePublic: (path: string): void => {
-      open.add(path);
-    },
     logger,
     endStreams: () => streams.endAll(),
     fetch: createGate({
       hosts: createHostRules({ bind: auth.bind, names: [...auth.allowedHosts, node.node().node_id, node.node().host.hostname] }),
       credentials: createCredentialsCheck({ token: () => auth.token(), loopback: auth.bind.loopback, now: () => performance.now() }),
-      isPublic: (path) => open.has(path),
+      isPublic,
       route: routes.fetch,
       logger,
+      secret: () => auth.token(),
+      tracer: deps.tracer ?? null,
     }),
   };
 };
@@ -95,6 +97,8 @@ export const createMetricsApp = (deps: {
       isPublic: () => true,
       route: routes.fetch,
       logger,
+      secret: () => null,
+      tracer: null,
     }),
   };
 };
@@ -106,7 +110,9 @@ const createRoutes = (deps: AppDeps & { readonly streams: Streams }) => {
     .route('/', poolRoutes(deps))
     .route('/', commandRoutes(deps))
     .route('/', historyRoutes(deps))
-    .route('/', nodeRoutes(deps));
+    .route('/', liveRoutes(deps))
+    .route('/', nodeRoutes(deps))
+    .route('/', dashboardRoutes());
   routes.route(
     '/',
     descriptionRoutes(() => writeDocument(routes, deps.node.version)),

@@ -12,6 +12,9 @@ export const serverLimits = {
   maxConnections: 256,
 } as const;
 
+/** For a client to speak TLS. */
+export const handshakeMs = 5_000;
+
 export const streamLimits = {
   clients: 64,
   /** What is kept for one client that does not read. */

@@ -1,7 +1,8 @@
 /** Opens the API and, beside it, the port for Prometheus: both or neither, and nothing that everybody reaches without a token. */
 import { isLoopbackHost } from '../loopback.ts';
 import type { Served } from './app.ts';
-import type { AuthOptions } from './ports.ts';
+import { serverLimits } from './limits.ts';
+import type { AuthOptions, ServerTls } from './ports.ts';
 import { type Listening, type ListenOn, serve } from './serve.ts';
 
 export interface ListenOptions {
@@ -9,6 +10,8 @@ export interface ListenOptions {
   /** An inherited socket's address is judged like any other. */
   readonly on: ListenOn;
   readonly auth: Pick<AuthOptions, 'token'>;
+  /** Of the API; null: plain http. Metrics on their own port are plain. */
+  readonly tls: ServerTls | null;
   readonly metrics: { readonly app: Served; readonly on: { readonly host: string; readonly port: number } } | null;
 }
 
@@ -21,27 +24,28 @@ export interface Listeners {
 const closeGraceMs = 1_000;
 
 /** Rejects with what to do; nothing listens then. */
-export const listenAll = async ({ api, on, auth, metrics }: ListenOptions): Promise<Listeners> => {
+export const listenAll = async ({ api, on, auth, tls, metrics }: ListenOptions): Promise<Listeners> => {
   const open: Listening[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(open.map((one) => one.close(closeGraceMs)));
   };
-  const listen = async (app: Served, where: ListenOn): Promise<Listening> => {
-    const one = await serve(app, where);
+  const listen = async (app: Served, where: ListenOn, secured: ServerTls | null): Promise<Listening> => {
+    const one = await serve(app, where, serverLimits, secured);
     open.push(one);
     return one;
   };
   try {
-    const own = await listen(api, on);
+    const own = await listen(api, on, tls);
     if (!isLoopbackHost(own.host) && auth.token() === null) throw new Error(openToAll(own.host));
-    return { api: own, metrics: metrics && (await listen(metrics.app, metrics.on)), close };
+    return { api: own, metrics: metrics && (await listen(metrics.app, metrics.on, null)), close };
   } catch (thrown) {
     await close();
     throw thrown;
   }
 };
 
-export const urlOf = ({ host, port }: Listening): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+export const urlOf = ({ host, port, secure }: Listening): string =>
+  `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 const openToAll = (host: string): string =>
   `${host} is reached from other machines and no token is set: set LLORCH_API_TOKEN_FILE (a token of at least 16 characters), or listen on 127.0.0.1`;

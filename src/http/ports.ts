@@ -8,6 +8,15 @@ import type { PoolSpec } from '../machines/vocabulary.ts';
 
 export type PoolCommandName = 'preload' | 'drain' | 'resume' | 'reload' | 'remove';
 
+/** What a pool was declared as, and what of each GPU its engine was promised. */
+export interface DeclaredSpec {
+  /** Secrets taken out. */
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly spec_hash: string;
+  /** Granted to the engine that runs; null: none runs, or nothing was estimated. */
+  readonly reserved_bytes: number | null;
+}
+
 export type CommandResult =
   | { readonly ok: true; readonly status: PoolStatus; readonly operationId: string | null }
   /** 404. */
@@ -29,6 +38,8 @@ export type CommandResult =
       readonly retryAfterMs: number;
       readonly details: Readonly<Record<string, unknown>>;
     }
+  /** 429: the node has as many pools as there may be. */
+  | { readonly ok: false; readonly problem: 'too_many'; readonly message: string; readonly retryAfterMs: number }
   /** 422: the new spec is not valid. One line per mistake. */
   | { readonly ok: false; readonly problem: 'invalid'; readonly mistakes: readonly string[] };
 
@@ -40,6 +51,10 @@ export interface NodePort {
   pools(): readonly PoolStatus[];
   pool(id: string): PoolStatus | null;
   gpus(): readonly GpuView[];
+  /** What the pool takes where it stands; empty for one that is not there. */
+  accepts(id: string): readonly PoolCommandName[];
+  /** Null: there is no such pool. */
+  spec(id: string): DeclaredSpec | null;
   /** Reasons why /ready is 503; empty when it is 200. */
   notReady(): readonly string[];
   /** This and the next three resolve when what is wanted is on disk, so that a crash does not take back what was answered 202. */
@@ -97,6 +112,19 @@ export interface LogLine {
   readonly text: string;
 }
 
+/** One thing that an actor of the daemon did, under the names of XState's inspection events. */
+export interface InspectMessage {
+  /** Grows from message to message, over restarts too. */
+  readonly id: number;
+  readonly type: '@xstate.actor' | '@xstate.event' | '@xstate.microstep' | '@xstate.snapshot' | 'reset';
+  readonly [field: string]: unknown;
+}
+
+export interface InspectPort {
+  /** The actors that live and what is remembered of what they did, after `after` (null: all of it), then what they do. */
+  follow(after: number | null, listener: (message: InspectMessage) => void): () => void;
+}
+
 export interface MetricsPort {
   /** Prometheus text. */
   render(): Promise<string>;
@@ -115,6 +143,14 @@ export type ParsePoolSpec = (
   value: unknown,
 ) => { readonly ok: true; readonly spec: PoolSpec } | { readonly ok: false; readonly mistakes: readonly SpecMistake[] };
 
+/** In PEM. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Who signed the certificates that clients must show; null: they need none. */
+  readonly clientCa: string | null;
+}
+
 /** Who may ask. */
 export interface AuthOptions {
   /** Read at each request, so that it can rotate; null: none is set. */
@@ -122,6 +158,14 @@ export interface AuthOptions {
   readonly bind: { readonly host: string; readonly port: number; readonly loopback: boolean };
   /** Host names that clients use for this machine besides localhost, the bind address and the node's own. */
   readonly allowedHosts: readonly string[];
+}
+
+/** Makes each request a span; null where nobody asked for traces. */
+export interface RequestTracer {
+  begin(request: { readonly method: string; readonly path: string; readonly headers: Readonly<Record<string, string | string[] | undefined>> }): {
+    readonly traceId: string;
+    end(status: number): void;
+  };
 }
 
 /** A pino logger fits. */

@@ -20,6 +20,8 @@ export const accepted = (poolId: string, result: CommandResult, illegal: 'ILLEGA
         retryAfterMs: result.retryAfterMs,
         details: { pool_id: poolId, ...result.details, reason: result.code },
       });
+    case 'too_many':
+      throw new Problem('TOO_MANY_REQUESTS', result.message, { retryAfterMs: result.retryAfterMs });
     case 'invalid':
       throw mistaken(result.mistakes, 422);
     default:

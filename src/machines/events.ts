@@ -19,6 +19,7 @@ import type {
   PoolSpec,
   PoolState,
   ProbeOutcome,
+  Progress,
   ProvisionPhase,
   Stamp,
   XidReport,
@@ -83,7 +84,7 @@ export type PoolNotice = Stamp &
     /** The kernel says that what this engine had on a GPU is dead; the GPU goes on. */
     | { readonly type: 'engine.faulted'; readonly cause: Cause }
     /** For display only: nothing is decided by it and it is not journaled. */
-    | { readonly type: 'progress.made'; readonly step: 'engine' | 'model'; readonly doneBytes: number | null; readonly totalBytes: number | null }
+    | ({ readonly type: 'progress.made'; readonly step: 'engine' | 'model' } & Progress)
     /** Provisioning has come to another part of its work. */
     | { readonly type: 'provision.advanced'; readonly step: 'engine' | 'model'; readonly phase: ProvisionPhase }
     /** What became of a reload whose new engine was never ready beside this one. */

@@ -58,7 +58,12 @@ export interface PoolStatus {
   readonly vram_free_bytes: number | null;
   readonly residency: Residency;
   readonly models_available: readonly string[];
-  readonly progress: { readonly step: string; readonly done_bytes: number | null; readonly total_bytes: number | null } | null;
+  readonly progress: {
+    readonly step: string;
+    readonly done_bytes: number | null;
+    readonly total_bytes: number | null;
+    readonly bytes_per_second: number | null;
+  } | null;
   readonly restarts: number;
   readonly incarnation: string | null;
   readonly last_error: ErrorView | null;

@@ -26,7 +26,7 @@ export interface PoolSpec {
   /** `^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$` */
   readonly id: string;
   readonly engine: EngineName;
-  /** Model reference; with `provisioning.mode: external` a path. `null` only for engines that need none (`custom`). */
+  /** Model reference: a path or what is fetched. `null` only for engines that need none (`custom`). */
   readonly model: string | null;
   /** GPU indices or GPU/MIG UUIDs, explicit and never spilled. */
   readonly devices: readonly (number | string)[];
@@ -76,7 +76,16 @@ export type EngineName = 'llamacpp' | 'vllm' | 'sglang' | 'tgi' | 'custom';
 /** How the engine comes to be on disk. `external`: it is there already. */
 export type Provisioning =
   | { readonly mode: 'external'; readonly executable: string | null }
-  | { readonly mode: 'binary'; readonly binary: { readonly url: string; readonly checksum: string; readonly install_dir: string | null } }
+  | {
+      readonly mode: 'binary';
+      readonly binary: {
+        readonly url: string;
+        readonly checksum: string;
+        readonly install_dir: string | null;
+        /** From the top of the archive; `null`: by its usual name. */
+        readonly executable: string | null;
+      };
+    }
   | {
       readonly mode: 'source';
       readonly source: {
@@ -374,6 +383,13 @@ export type HandoffOutcome = 'accepted' | 'attached' | 'not_ready' | 'ignored' |
 
 /** Label of `pool_health_checks_total`. */
 export type ProbeOutcome = 'ok' | 'busy' | 'timeout' | 'refused' | 'error' | 'wedged' | 'foreign';
+
+/** How far something that is fetched, verified or built has come. */
+export interface Progress {
+  readonly doneBytes: number | null;
+  readonly totalBytes: number | null;
+  readonly bytesPerSecond: number | null;
+}
 
 /** What provisioning is at, before engine or model is present. */
 export type ProvisionPhase = 'fetching' | 'verifying' | 'building';

@@ -22,8 +22,16 @@ export const metricDefinitions = {
   pool_vram_used_bytes: { kind: 'gauge', labels: pool, help: 'GPU memory held by the processes of this pool' },
   pool_vram_free_bytes: { kind: 'gauge', labels: pool, help: 'Free memory of the GPUs of this pool' },
   pool_ready: { kind: 'gauge', labels: pool, help: '1 while requests may be sent to this pool, else 0' },
+  pool_wanted: { kind: 'gauge', labels: pool, help: '1 while somebody wants this pool up, 0 once it was drained or stopped' },
   pool_live: { kind: 'gauge', labels: pool, help: '1 while an engine process of this pool exists, else 0' },
   pool_state: { kind: 'gauge', labels: ['pool_id', 'state'], help: '1 for the state the pool is in, 0 for the others' },
+  pool_provision_done_bytes: {
+    kind: 'gauge',
+    labels: ['pool_id', 'step'],
+    help: 'Bytes of the engine or model that are there or verified; only while the pool is provisioned',
+  },
+  pool_provision_total_bytes: { kind: 'gauge', labels: ['pool_id', 'step'], help: 'Bytes of the engine or model that is being made present' },
+  pool_provision_bytes_per_second: { kind: 'gauge', labels: ['pool_id', 'step'], help: 'How fast they come, over the last seconds' },
   pool_requests_running: { kind: 'gauge', labels: pool, help: 'Requests running or queued inside the engine, read from the engine' },
   pool_handoff_files_processed_total: {
     kind: 'counter',

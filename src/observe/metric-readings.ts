@@ -27,10 +27,18 @@ const ofPool: readonly (readonly [NameOf<'gauge'>, (pool: PoolStatus) => number 
   ['pool_vram_used_bytes', (pool) => pool.vram_used_bytes],
   ['pool_vram_free_bytes', (pool) => pool.vram_free_bytes],
   ['pool_ready', (pool) => Number(pool.ready)],
+  ['pool_wanted', (pool) => Number(pool.wanted === 'up')],
   ['pool_live', (pool) => Number(pool.live)],
   ['pool_requests_running', (pool) => pool.active_leases],
 ];
 
+type Progress = NonNullable<PoolStatus['progress']>;
+
+const ofProgress: readonly (readonly [NameOf<'gauge'>, (progress: Progress) => number | null])[] = [
+  ['pool_provision_done_bytes', (progress) => progress.done_bytes],
+  ['pool_provision_total_bytes', (progress) => progress.total_bytes],
+  ['pool_provision_bytes_per_second', (progress) => progress.bytes_per_second],
+];
 const total = (one: number | null, other: number | null): number | null => (one === null || other === null ? null : one + other);
 
 const ofGpu: readonly (readonly [NameOf<'gauge'>, (gpu: GpuView) => number | null])[] = [
@@ -71,6 +79,17 @@ export const readings = (views: Views): Readings => {
   const [pools, gpus, node] = [views.pools(), views.gpus(), views.node()];
   return new Map<NameOf<'gauge'>, readonly Reading[]>([
     ...ofPool.map(([name, read]) => [name, known(pools, read, (pool) => ({ pool_id: pool.pool_id }))] as const),
+    ...ofProgress.map(
+      ([name, read]) =>
+        [
+          name,
+          known(
+            pools.filter(({ progress }) => progress !== null),
+            ({ progress }) => progress && read(progress),
+            ({ pool_id, progress }) => ({ pool_id, step: progress?.step ?? '' }),
+          ),
+        ] as const,
+    ),
     ...ofGpu.map(([name, read]) => [name, known(gpus, read, (gpu) => ({ gpu_uuid: gpu.uuid, gpu_index: String(gpu.index) }))] as const),
     ['pool_state', pools.flatMap((pool) => oneOf(poolStates, pool.state, { pool_id: pool.pool_id }))],
     ['gpu_health', gpus.flatMap((gpu) => oneOf(healths, gpu.health, { gpu_uuid: gpu.uuid, gpu_index: String(gpu.index) }))],

@@ -1,6 +1,7 @@
-/** Everything that watches the charts at work, opened and closed together: journal, log lines, metrics, inspector bridge. */
+/** Everything that watches the charts at work, opened and closed together: journal, log lines, metrics, inspectors. */
 import type { InspectionEvent } from 'xstate';
-import type { MetricsPort } from '../http/ports.ts';
+import type { InspectPort, MetricsPort } from '../http/ports.ts';
+import { createInspectFeed } from './inspect-feed.ts';
 import { createInspectorBridge } from './inspector-bridge.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { createLogLines } from './log-lines.ts';
@@ -27,6 +28,7 @@ export interface Observers {
   readonly inspect: (event: InspectionEvent) => void;
   readonly journal: Journal;
   readonly metrics: MetricsPort;
+  readonly lookOn: InspectPort;
   close(): void;
 }
 
@@ -40,7 +42,12 @@ export const openObservers = (options: ObserversOptions): Observers => {
     bootId,
     onFollowerFailure: (error) => log.error({ err: error }, 'a reader of the journal failed and was cut off'),
   });
-  const metrics = createMetrics({ nodeId, views, failures: () => inspector.failures() });
+  const feed = createInspectFeed();
+  const metrics = createMetrics({
+    nodeId,
+    views,
+    failures: () => new Map([...inspector.failures(), ...(feed.failures() === 0 ? [] : [['inspect feed', feed.failures()] as const])]),
+  });
   const inspector = createInspector([journal, metrics, createLogLines(logger), ...others], {
     onFailure: (observer, error) => log.error({ err: error, observer }, 'an observer failed; it is tried again at the next event'),
   });
@@ -49,10 +56,12 @@ export const openObservers = (options: ObserversOptions): Observers => {
   return {
     inspect: (event) => {
       inspector.inspect(event);
+      feed.inspect(event);
       bridge?.inspect(event);
     },
     journal,
     metrics,
+    lookOn: feed,
     close: () => {
       bridge?.close();
       journal.close();

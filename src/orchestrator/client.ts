@@ -33,7 +33,7 @@ export const callOrchestrator = async (target: Orchestrator, call: OrchestratorC
   const url = endpointOf(target, path);
   const what = `${method} ${url.href}`;
   try {
-    const answered = await exchange(url, method, call, target.token(), signal);
+    const answered = await exchange(target, url, method, call, signal);
     return { ...judgeAnswer(what, call, answered), ...stamp() };
   } catch (thrown) {
     return { result: 'unreachable', message: `${what}: ${whyNot(thrown, callTimeouts[call.name])}`, ...stamp() };
@@ -54,8 +54,9 @@ const routeOf = ({ name, nodeId }: OrchestratorCall): { readonly method: 'POST' 
   }
 };
 
-const exchange = async (url: URL, method: string, call: OrchestratorCall, token: string | null, signal: AbortSignal): Promise<Answered> => {
-  const response = await fetch(url, {
+const exchange = async (target: Orchestrator, url: URL, method: string, call: OrchestratorCall, signal: AbortSignal): Promise<Answered> => {
+  const token = target.token();
+  const response = await (target.fetch ?? fetch)(url, {
     method,
     headers: {
       accept: 'application/json',
@@ -70,6 +71,8 @@ const exchange = async (url: URL, method: string, call: OrchestratorCall, token:
   return { status: response.status, location: response.headers.get('location'), text: await readBounded(response, longestAnswerBytes) };
 };
 
+const unknownAuthority = /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE)\w*)$/;
+
 /** fetch hides the reason in `cause`. */
 const whyNot = (thrown: unknown, timeoutMs: number): string => {
   if (!(thrown instanceof Error)) return String(thrown);
@@ -77,7 +80,9 @@ const whyNot = (thrown: unknown, timeoutMs: number): string => {
   if (thrown.name === 'AbortError') return 'given up, since it is no longer needed';
   const { cause } = thrown;
   if (!(cause instanceof Error)) return thrown.message;
-  return 'code' in cause && cause.code === 'ECONNREFUSED'
-    ? 'connection refused; is orchestratord running?'
-    : cause.message || String('code' in cause ? cause.code : cause.name);
+  const code = 'code' in cause ? String(cause.code) : cause.name;
+  if (code === 'ECONNREFUSED') return 'connection refused; is orchestratord running?';
+  if (unknownAuthority.test(code))
+    return `its certificate is of no authority that is trusted here (${code}); set POOL_MANAGERD_TLS_CA to the file with its authority`;
+  return cause.message || code;
 };

@@ -6,9 +6,22 @@ export interface Orchestrator {
   readonly url: string;
   /** Bearer token, read at every call; null: none is sent. */
   readonly token: () => string | null;
+  /** How it is spoken to; absent: by Node's fetch, with its authorities. */
+  readonly fetch?: OrchestratorFetch;
   /** Plain http to hosts other than this one is allowed. */
   readonly allowInsecure: boolean;
 }
+
+export type OrchestratorFetch = (
+  url: URL,
+  init: {
+    readonly method: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string | null;
+    readonly redirect: 'manual';
+    readonly signal: AbortSignal;
+  },
+) => Promise<Response>;
 
 /** What is wrong with the address, as a sentence with the way out; null: nothing. */
 export const addressProblem = ({ url, allowInsecure }: Pick<Orchestrator, 'url' | 'allowInsecure'>): string | null => {

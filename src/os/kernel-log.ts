@@ -4,12 +4,12 @@
  * The ring can be read only from its oldest record on; what is not asked for is dropped as it comes. Neither a reader nor the
  * loop ever waits for a message that is still to come, and both ways end at the deadline.
  */
-import { spawn } from 'node:child_process';
 import { constants, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { helper } from './helper.ts';
+import { startTool } from './start-tool.ts';
 
 export interface KernelMessage {
   /** Milliseconds since boot by the kernel's own clock, which drifts from CLOCK_MONOTONIC by up to half a second in 1,000. */
@@ -81,24 +81,25 @@ const journalArgv = ['--dmesg', '--boot', '--quiet', '--no-pager', '--output=sho
 
 const readJournal = (wanted: (text: string) => boolean, until: number): Promise<readonly KernelMessage[] | null> =>
   new Promise((resolve) => {
-    const { file, argv } = helper('journalctl', journalArgv);
-    const child = spawn(file, argv, { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = startTool(helper('journalctl', journalArgv), process.env, () => settle(null));
     const kept: KernelMessage[] = [];
     let read = 0;
     const settle = (found: readonly KernelMessage[] | null): void => {
       clearTimeout(timer);
-      child.kill('SIGKILL');
-      child.stdout.destroy();
-      child.unref();
+      child?.kill('SIGKILL');
+      child?.stdout.destroy();
+      child?.unref();
       resolve(found);
     };
-    const timer = setTimeout(() => settle(null), Math.max(0, until - performance.now()));
+    let timer: NodeJS.Timeout | undefined;
+    if (child === null) return;
+    child.stderr.resume();
+    timer = setTimeout(() => settle(null), Math.max(0, until - performance.now()));
     createInterface({ input: child.stdout }).on('line', (line) => {
       const message = parseJournalLine(line);
       read += 1;
       if (message !== null && wanted(message.text)) keep(kept, message);
     });
-    child.once('error', () => settle(null));
     // Who may not read the kernel's messages is shown none, without an error.
     child.once('close', (code) => settle(code === 0 && read > 0 ? kept : null));
   });

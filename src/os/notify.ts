@@ -2,10 +2,10 @@
  * Speaks to systemd (sd_notify(3)) from this process, so that `NotifyAccess=main` is enough. Says only what it is told to say;
  * what is healthy is for others to know. Outside systemd every call does nothing.
  */
-import { spawn } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { stamp } from '../clock.ts';
 import { helper } from './helper.ts';
+import { startTool } from './start-tool.ts';
 import { openDatagramSender, type Sent } from './unix-datagram.ts';
 
 export interface Notifier {
@@ -106,15 +106,16 @@ const byChild =
   (socket: string): Send =>
   (text) =>
     new Promise((resolve) => {
-      const { file, argv } = helper('systemd-notify', text.split('\n'));
-      const child = spawn(file, argv, { stdio: 'ignore', env: { NOTIFY_SOCKET: socket, PATH: process.env['PATH'] } });
+      const env = { NOTIFY_SOCKET: socket, PATH: process.env['PATH'] };
+      const child = startTool(helper('systemd-notify', text.split('\n')), env, () => settle({ kind: 'failed', errno: 2 }));
       const limit = setTimeout(() => settle({ kind: 'full' }), childWithinMs);
       const settle = (sent: Sent): void => {
         clearTimeout(limit);
-        child.kill('SIGKILL');
-        child.unref();
+        child?.kill('SIGKILL');
+        child?.unref();
         resolve(sent);
       };
-      child.once('error', () => settle({ kind: 'failed', errno: 2 }));
-      child.once('exit', (code) => settle(code === 0 ? { kind: 'sent' } : { kind: 'failed', errno: code ?? 0 }));
+      child?.stdout.resume();
+      child?.stderr.resume();
+      child?.once('exit', (code) => settle(code === 0 ? { kind: 'sent' } : { kind: 'failed', errno: code ?? 0 }));
     });

@@ -33,7 +33,10 @@ const engineName = v.picklist(['llamacpp', 'vllm', 'sglang', 'tgi', 'custom']);
 
 const provisioning = v.variant('mode', [
   v.strictObject({ mode: v.literal('external'), executable: v.nullable(text) }),
-  v.strictObject({ mode: v.literal('binary'), binary: v.strictObject({ url: text, checksum: text, install_dir: v.nullable(text) }) }),
+  v.strictObject({
+    mode: v.literal('binary'),
+    binary: v.strictObject({ url: text, checksum: text, install_dir: v.nullable(text), executable: v.optional(v.nullable(text), null) }),
+  }),
   v.strictObject({
     mode: v.literal('source'),
     source: v.strictObject({

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AnyActorLogic, createActor, type EventObject, type InputFrom, type OutputFrom, setup, toPromise } from 'xstate';
 import { adoptEngine } from '../../src/actors/adopt-engine.ts';
@@ -103,7 +104,7 @@ describe('spawning', () => {
     expect(await house.state.runs.read('pool-0')).toEqual(run);
     expect(run).toMatchObject({ endpoint: `http://192.0.2.7:${run.port}`, launcher: 'detached', simulated: true, bootId: bootId() });
     expect(run.incarnation).toMatch(/^[0-9a-f]{16}$/);
-    await expect(house.ports.lease({ poolId: 'other', host: '127.0.0.1', ports: [run.port] })).rejects.toThrow();
+    await expect(house.ports.lease({ poolId: 'other', host: '127.0.0.1', ports: [run.port], sides: 0 })).rejects.toThrow();
   });
 
   it('that fails leaves no record, no FIFO and no lease', async () => {
@@ -111,7 +112,7 @@ describe('spawning', () => {
     const input = inputOf('not-there', [], { ports: [18_690] });
     expect(await failure(done(depsOf(house).spawn, input))).toMatchObject({ cause: { code: 'engine_missing' }, at: expect.any(Number) });
     expect([leftIn(house, 'runs'), leftIn(house, 'exits')]).toEqual([[], []]);
-    expect(await house.ports.lease({ poolId: 'pool-0', host: '127.0.0.1', ports: [18_690] })).toBe(18_690);
+    expect(await house.ports.lease({ poolId: 'pool-0', host: '127.0.0.1', ports: [18_690], sides: 0 })).toBe(18_690);
   });
 
   it('tells why the spec cannot be planned', async () => {
@@ -254,7 +255,7 @@ describe('adopting', () => {
     expect(await done(adopt, { run })).toMatchObject({ verdict: 'ours', cause: null });
     await until('it to listen', () => readFileSync(run.logFile, 'utf8').includes('listening'));
     expect(await done(adopt, { run })).toMatchObject({ verdict: 'ours', cause: null });
-    await expect(next.ports.lease({ poolId: 'other', host: '127.0.0.1', ports: [run.port] })).rejects.toThrow();
+    await expect(next.ports.lease({ poolId: 'other', host: '127.0.0.1', ports: [run.port], sides: 0 })).rejects.toThrow();
   });
 
   it('one that ended is gone, also after a restart of the machine', async () => {
@@ -316,8 +317,8 @@ describe('stopping', () => {
     const spec = { ...run.spec, timeouts: { ...run.spec.timeouts, stop_ms: 200 } };
     expect(await done(deps.stop, { run: { ...run, spec } })).toMatchObject({ survivors: [], killed: true, mono: expect.any(Number) });
     expect([leftIn(house, 'runs'), leftIn(house, 'trees'), leftIn(house, 'exits'), readdirSync(deps.runtimeDir)]).toEqual([[], [], [], []]);
-    await expect(house.ports.lease({ poolId: 'other', host: '127.0.0.1', ports: [run.port] })).rejects.toThrow();
-    expect(await house.ports.lease({ poolId: 'pool-0', host: '127.0.0.1', ports: [run.port] })).toBe(run.port);
+    await expect(house.ports.lease({ poolId: 'other', host: '127.0.0.1', ports: [run.port], sides: 0 })).rejects.toThrow();
+    expect(await house.ports.lease({ poolId: 'pool-0', host: '127.0.0.1', ports: [run.port], sides: 0 })).toBe(run.port);
     expect(house.trees.pidsOf(run)).toContain(Number(readFileSync(join(house.dir, 'pid'), 'utf8')));
     expect(await done(deps.stop, { run })).toMatchObject({ survivors: [], killed: false });
   });
@@ -356,8 +357,10 @@ describe.skipIf(realEngine === null || tinyModel === null)('the real llama-serve
       provisioning: { mode: 'external', executable: realEngine },
       ctx: 256,
     });
-    const engine = await done(provisionEngine({ baseDir: '/' }), { spec });
-    const model = await done(provisionModel({ baseDir: '/' }), { spec });
+    const engine = await done(provisionEngine({ baseDir: '/', installEngine: () => Promise.reject(new Error('nothing is to be installed')) }), {
+      spec,
+    });
+    const model = await done(provisionModel({ findModel: async ({ reference }) => fileURLToPath(reference) }), { spec });
     expect(engine.version).toMatch(/\d/);
     expect(engine.knownFlags).toContain('--port');
     expect(model).toMatchObject({ id: 'tiny-random-llama', bytes: expect.any(Number) });

@@ -5,7 +5,7 @@ import { portLeases } from '../../src/actors/launch/ports.ts';
 
 const first = 18_700;
 const range = { first, last: first + 2 };
-const asks = (poolId: string, ports: readonly number[] | null = null, host = '127.0.0.1') => ({ poolId, host, ports });
+const asks = (poolId: string, ports: readonly number[] | null = null, host = '127.0.0.1') => ({ poolId, host, ports, sides: 0 });
 const squat = async (port: number): Promise<void> => {
   const server = createServer().listen(port, '127.0.0.1');
   await once(server, 'listening');
@@ -34,10 +34,10 @@ describe('leasing a port', () => {
     let mono = 0;
     const ports = portLeases({ range, quarantineMs: 20_000, mono: () => mono });
     const had = await ports.lease(asks('a'));
-    ports.release('a', had);
+    ports.release({ poolId: 'a', port: had, sides: 0 });
     expect(await ports.lease(asks('b'))).not.toBe(had);
     expect(await ports.lease(asks('a'))).toBe(had);
-    ports.release('a', had);
+    ports.release({ poolId: 'a', port: had, sides: 0 });
     await expect(ports.lease(asks('c', [had]))).rejects.toMatchObject({ reason: { code: 'port_conflict' } });
     mono = 20_000;
     expect(await ports.lease(asks('c', [had]))).toBe(had);
@@ -45,15 +45,15 @@ describe('leasing a port', () => {
 
   it('leaves a port with a stranger on it alone, for its own pool too', async () => {
     const ports = portLeases({ range });
-    ports.adopt('a', first);
-    ports.avoid('a', first);
+    ports.adopt({ poolId: 'a', port: first, sides: 0 });
+    ports.avoid({ poolId: 'a', port: first, sides: 0 });
     expect(await ports.lease(asks('a'))).toBe(first + 1);
   });
 
   it('does not give away the port of an adopted engine, nor by the release of another pool', async () => {
     const ports = portLeases({ range });
-    ports.adopt('a', first);
-    ports.release('b', first);
+    ports.adopt({ poolId: 'a', port: first, sides: 0 });
+    ports.release({ poolId: 'b', port: first, sides: 0 });
     expect(await ports.lease(asks('b'))).toBe(first + 1);
   });
 
@@ -61,5 +61,23 @@ describe('leasing a port', () => {
     await expect(portLeases({ range }).lease(asks('a', null, '192.0.2.1'))).rejects.toMatchObject({
       reason: { code: 'invalid_spec', message: expect.stringContaining('192.0.2.1') },
     });
+  });
+
+  it('gives an engine of several processes the ports behind its own, which nobody else gets while it has them', async () => {
+    let mono = 0;
+    const ports = portLeases({ range: { first, last: first + 8 }, mono: () => mono });
+    const band = (poolId: string) => ({ ...asks(poolId), sides: 2 });
+    await squat(first + 1);
+    const leased = await Promise.all(['a', 'b'].map((pool) => ports.lease(band(pool))));
+    expect(Math.min(...leased)).toBeGreaterThan(first + 1);
+    expect(Math.max(...leased) - Math.min(...leased)).toBeGreaterThan(2);
+    await expect(ports.lease(band('c'))).rejects.toMatchObject({
+      reason: { code: 'port_conflict', message: expect.stringContaining('3 free ports in a row') },
+    });
+    expect(await ports.lease(asks('d'))).toBe(first);
+    ports.release({ poolId: 'a', port: leased[0] ?? 0, sides: 2 });
+    await expect(ports.lease(asks('d', [(leased[0] ?? 0) + 1]))).rejects.toMatchObject({ reason: { code: 'port_conflict' } });
+    mono = 20_000;
+    expect(await ports.lease(asks('d', [(leased[0] ?? 0) + 1]))).toBe((leased[0] ?? 0) + 1);
   });
 });

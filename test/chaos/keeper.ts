@@ -3,11 +3,9 @@
  *
  * A daemon that ends without having been told to is a violation; what it left is still there for the next one.
  */
-import { existsSync } from 'node:fs';
-import { utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Beginning, Daemon, Ended, OpenHouse } from '../kit/daemon.ts';
+import { fakeClockIn } from '../kit/fake-clock.ts';
 import { followLives, type LifeReport } from './lives.ts';
 import type { Said } from './look.ts';
 
@@ -22,7 +20,7 @@ export interface Keeper {
   killStarting(afterMs: number): Promise<void>;
   pause(ms: number): Promise<void>;
   /** Seconds that its wall clock is off from now on; nothing where clocks cannot be faked. */
-  jumpClock(seconds: number): Promise<void>;
+  jumpClock(seconds: number): void;
   /** Kills it; nothing of it is judged any more. */
   letGo(): Promise<void>;
   readonly lives: readonly LifeReport[];
@@ -34,27 +32,18 @@ export interface KeeperDeps {
   readonly violated: (text: string) => void;
 }
 
-const fakeClocks = ['/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1', '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1'];
-
-/** Null: none is installed. */
-export const fakeClock: string | null = process.env['LIBFAKETIME'] ?? fakeClocks.find((path) => existsSync(path)) ?? null;
-
 const longestEndMs = 15_000;
 
 export const keepDaemon = ({ house, env, violated }: KeeperDeps): Keeper => {
   const lives: LifeReport[] = [];
   const pids = new Set<number>();
   const journal = followLives(house.stateDir);
-  const clockFile = join(house.dir, 'clock');
+  const clock = fakeClockIn(house.dir);
   let current: { readonly beginning: Beginning; readonly daemon: Daemon; expected: boolean } | null = null;
   let paused = false;
 
   const begin = (): Beginning => {
-    const clock: Readonly<Record<string, string>> =
-      fakeClock === null
-        ? {}
-        : { LD_PRELOAD: fakeClock, FAKETIME_TIMESTAMP_FILE: clockFile, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' };
-    const beginning = house.begin({ ...env, ...clock });
+    const beginning = house.begin({ ...env, ...clock.env });
     pids.add(beginning.pid);
     return beginning;
   };
@@ -66,7 +55,6 @@ export const keepDaemon = ({ house, env, violated }: KeeperDeps): Keeper => {
   };
 
   const start = async (): Promise<void> => {
-    if (fakeClock !== null && !existsSync(clockFile)) await writeFile(clockFile, '+0');
     const beginning = begin();
     const daemon = await beginning.up();
     const life = { beginning, daemon, expected: false };
@@ -115,12 +103,7 @@ export const keepDaemon = ({ house, env, violated }: KeeperDeps): Keeper => {
       life?.beginning.signal('SIGCONT');
       paused = false;
     },
-    jumpClock: async (seconds) => {
-      if (fakeClock === null) return;
-      await writeFile(clockFile, `${seconds < 0 ? '' : '+'}${seconds}`);
-      const now = new Date();
-      await utimes(clockFile, now, now);
-    },
+    jumpClock: clock.set,
     letGo: async () => {
       if (current === null) return;
       current.expected = true;

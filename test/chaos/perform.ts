@@ -151,7 +151,8 @@ export const createPerformer = (stage: Stage): Performer => {
         held.push({ until: index + step.steps, release: await squatters.squat(house.ports.first + step.port) });
         return;
       case 'jumpClock':
-        return keeper.jumpClock(step.seconds);
+        keeper.jumpClock(step.seconds);
+        return;
       default:
         return assertNever(step);
     }

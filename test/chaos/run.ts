@@ -5,8 +5,8 @@
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { fakeClock } from '../kit/fake-clock.ts';
 import { type ChaosReport, runChaos } from './chaos.ts';
-import { fakeClock } from './keeper.ts';
 
 const { values } = parseArgs({
   options: {

@@ -169,10 +169,11 @@ export const requirements: readonly Requirement[] = [
     asks: 'Provisioning in five modes, or failure with guidance; ready only after it.',
     code: ['src/actors/provision-engine.ts', 'src/actors/provision-model.ts'],
     tests: [
-      ...by('actors/provision.test.ts', 'is the only kind this version knows', 'is looked for on the PATH'),
+      ...by('actors/provision.test.ts', 'is not known by a mode of later versions', 'is looked for on the PATH'),
+      ...by('provisioning/install-engine.test.ts', 'is fetched, unpacked, asked what it can do, and found as it is from then on'),
       ...by('machines/pool/starting.ts', 'what cannot be provisioned ends by its reason'),
     ],
-    missing: 'all modes but external',
+    missing: 'the modes source, package and container',
   },
   {
     ids: ['ORCH-3800–3832', '§2.13'],

@@ -50,6 +50,7 @@ describe('an empty environment', () => {
       allowedHosts: [],
       tls: null,
       tlsCa: null,
+      tlsClientCa: null,
       logLevel: 'info',
       inspectUrl: null,
     });
@@ -200,7 +201,13 @@ describe('a token', () => {
 
   it('that is strong is accepted, with a warning that the environment is no place for it', () => {
     expect(read(open(strong)).bind.loopback).toBe(false);
-    expect(warnings(open(strong))).toEqual([expect.stringMatching(/^LLORCH_API_TOKEN: .*LLORCH_API_TOKEN_FILE/)]);
+    expect(warnings(open(strong))).toEqual([
+      expect.stringMatching(/^LLORCH_API_TOKEN: .*LLORCH_API_TOKEN_FILE/),
+      expect.stringMatching(/^POOL_MANAGERD_BIND_ADDR: .* the network sees the token/),
+    ]);
+    const tls = { POOL_MANAGERD_TLS_CERT: '/c', POOL_MANAGERD_TLS_KEY: '/k' };
+    expect(warnings({ ...open(strong), ...tls })).toHaveLength(1);
+    expect(warnings({ ...open(strong), POOL_MANAGERD_BIND_ADDR: '127.0.0.1:0' })).toHaveLength(1);
   });
 
   it('in the environment and in a file is one too many', () => {

@@ -1,8 +1,9 @@
 /** Two pools on the real llama-server and a tiny model, under requests that are sent straight to them. */
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { complete, stream } from '../kit/completions.ts';
-import { type Daemon, daemonHouse, type House, patient } from '../kit/daemon.ts';
+import { type Daemon, daemonHouse, filesWith, type House, patient } from '../kit/daemon.ts';
 import { asking } from '../kit/daemon-api.ts';
 import { foldJournal } from '../kit/fold-journal.ts';
 import { isFree } from '../kit/free-ports.ts';
@@ -51,6 +52,27 @@ describe.concurrent('on the real llama-server', patient, () => {
     await daemon.sees('pool-0', 'full', ({ slots_free }) => slots_free === 0);
     for (const { leave } of [...three, ...threeMore]) leave();
     await idle('pool-0');
+  });
+
+  it('with a key of its own answers nobody else what it works on, and the daemon proves it with that key (S26, S27)', async (t) => {
+    if (realEngine === null || tinyModel === null) return t.skip('there is no llama-server or no model on this machine');
+    const house = await daemonHouse(t);
+    const keyFile = join(house.dir, 'engine-key');
+    await writeFile(keyFile, 'a-key-of-this-engine\n', { mode: 0o600 });
+    await house.declare([
+      house.stub('pool-0', { model: tinyModel, api_key_file: keyFile, provisioning: { mode: 'external', executable: realEngine } }),
+    ]);
+    const daemon = await house.start();
+    await daemon.ready('pool-0');
+    await daemon.sees('pool-0', 'known', ({ slots_free }) => slots_free === 2);
+    const endpoint = house.run('pool-0')?.endpoint;
+    const statusOf = async (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+      (await fetch(`${endpoint}${path}`, { method, headers, ...(method === 'POST' && { body: '{"prompt":"a","n_predict":1}' }) })).status;
+    for (const path of ['/slots', '/metrics', '/props']) expect(await statusOf(path), path).toBe(401);
+    expect(await statusOf('/completion', {}, 'POST')).toBe(401);
+    expect(await statusOf('/slots', { authorization: 'Bearer another' })).toBe(401);
+    expect(await statusOf('/slots', { authorization: 'Bearer a-key-of-this-engine' })).toBe(200);
+    expect(filesWith(house.dir, 'a-key-of-this-engine')).toEqual([keyFile]);
   });
 
   it('a drain under load cuts no request, and leaves nothing of the engine', async (t) => {

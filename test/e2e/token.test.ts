@@ -1,16 +1,16 @@
-/** The API token of a running daemon: used, named by its fingerprint, and written nowhere. */
+/** The API token of a running daemon: used, named by its fingerprint, and shown and written nowhere. */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { daemonHouse, patient } from '../kit/daemon.ts';
+import { startOrchestratorStandIn } from '../../src/demo/orchestrator-stand-in.ts';
+import { daemonHouse, filesWith, patient } from '../kit/daemon.ts';
 import { asking } from '../kit/daemon-api.ts';
 
 const part = 'canary-0123456789';
 const token = `${part}-${part}`;
 const fingerprint = createHash('sha256').update(token).digest('hex').slice(0, 6);
 
-it('is in the log as a fingerprint, at the start and with each request it let in, and in no file at all', patient, async (t) => {
+it('is in the log as a fingerprint, at the start and with each request it let in, and in no file at all (S3)', patient, async (t) => {
   const house = await daemonHouse(t, { LLORCH_API_TOKEN: token });
   await house.declare([house.stub('pool-0')]);
   const daemon = await house.start();
@@ -22,9 +22,50 @@ it('is in the log as a fingerprint, at the start and with each request it let in
   expect(daemon.log().find(({ msg }) => msg === 'listening')).toMatchObject({ identity: fingerprint });
   expect(await asking('the refusal', () => daemon.log().find(({ status }) => status === 401))).toMatchObject({ identity: null });
   await daemon.end();
-  const files = readdirSync(house.dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => join(parentPath, name));
-  expect(files.length).toBeGreaterThan(5);
-  expect(files.filter((file) => readFileSync(file).includes(part))).toEqual([]);
+  expect(filesWith(house.dir, 'pool-0').length).toBeGreaterThan(5);
+  expect(filesWith(house.dir, part)).toEqual([]);
+});
+
+it('is in no answer, no argument and no environment of another process, also where everything goes wrong (S1, S2, S3, S30)', patient, async (t) => {
+  const orchestrator = await startOrchestratorStandIn({ token: 'another-token-0123456789' });
+  t.onTestFinished(() => orchestrator.close());
+  const house = await daemonHouse(t, { LLORCH_API_TOKEN: token, ORCHESTRATORD_URL: orchestrator.url, POOL_MANAGERD_LOG_LEVEL: 'trace' });
+  await house.declare([house.stub('pool-0'), house.stub('broken', { flags: ['--no-such-flag'] })]);
+  const daemon = await house.start();
+  await daemon.ready('pool-0');
+  await daemon.sees('broken', 'failed', ({ substate }) => substate === 'failed');
+  const engine = house.run('pool-0')?.pid;
+  for (const file of ['environ', 'cmdline']) expect(readFileSync(`/proc/${engine}/${file}`, 'latin1'), file).not.toContain(part);
+  expect(readFileSync(`/proc/${daemon.pid}/cmdline`, 'latin1')).not.toContain(part);
+
+  const headers = { authorization: `Bearer ${token}` };
+  const wrong = { authorization: `Bearer ${token}x` };
+  const reads = [
+    'health',
+    'ready',
+    'metrics',
+    'openapi.json',
+    'v2/pools',
+    'v2/node',
+    'v2/gpus',
+    'v2/pools/pool-0/events',
+    'v2/pools/pool-0/logs',
+    'v2/nothing',
+  ];
+  const answers = await Promise.all([
+    ...reads.map((path) => fetch(`${daemon.url}/${path}?token=${token}`, { headers })),
+    ...reads.map((path) => fetch(`${daemon.url}/${path}`, { headers: wrong })),
+    fetch(`${daemon.url}/v2/nodes/register`, { method: 'POST', headers }),
+    fetch(`${daemon.url}/v2/pools`, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: '{"id":' }),
+    fetch(`${daemon.url}/v2/pools/${token}/status`, { headers }),
+  ]);
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 400, 401, 404, 502]));
+  for (const answer of answers.slice(0, -1)) {
+    expect(await answer.text(), answer.url).not.toContain(part);
+    expect(JSON.stringify([...answer.headers]), answer.url).not.toContain(part);
+  }
+  await asking('orchestratord to have refused the token', () => orchestrator.requests().some(({ authorized }) => !authorized));
+  daemon.signal('SIGHUP');
+  await daemon.end();
+  expect(filesWith(house.dir, part)).toEqual([]);
 });

@@ -208,6 +208,12 @@ describe('What llama-server answers', () => {
     expect(progress?.read(spec, [answer(200, [{ state: 1 }, { state: 0 }])])).toEqual({ slotsTotal: 2, slotsFree: 1, inFlight: 1 });
   });
 
+  it('that is nested beyond reason is not understood, and breaks nothing (S11)', () => {
+    const deep = { status: 200, text: '['.repeat(131_072) + ']'.repeat(131_072) };
+    for (const text of [deep.text, deep.text.replaceAll('[', '{"a":['), '['.repeat(262_144)])
+      expect(progress?.read(spec, [{ status: 200, text }])).toMatchObject({ code: 'health_failed' });
+  });
+
   it('about its queue: it counts, and while it is not empty no slot is free', () => {
     expect(progress?.read(spec, [slots(false, false), deferred(3)])).toEqual({ slotsTotal: 2, slotsFree: 0, inFlight: 3 });
     expect(progress?.read(spec, [slots(false), answer(501, {})])).toEqual({ slotsTotal: 1, slotsFree: 1, inFlight: 0 });

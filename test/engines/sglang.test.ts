@@ -36,6 +36,11 @@ describe('The command line of SGLang', () => {
     expect(plan.env).toMatchObject({ CUDA_VISIBLE_DEVICES: 'GPU-aaa,GPU-bbb' });
   });
 
+  it('has its GPUs meet at a side port', () => {
+    expect(line(input({}, { sidePort: 18_081 }))).toContain('--port 18080 --nccl-port 18081');
+    expect(line(input())).not.toContain('--nccl-port');
+  });
+
   it('is patient with the first compilation of a kernel, unless the pool says otherwise', () => {
     expect(planned(sglang.plan, input()).env).toMatchObject({ SGLANG_HEALTH_CHECK_TIMEOUT: '120', HF_HUB_OFFLINE: '1' });
     expect(planned(sglang.plan, input({ env: { SGLANG_HEALTH_CHECK_TIMEOUT: '300' } })).env).toMatchObject({ SGLANG_HEALTH_CHECK_TIMEOUT: '300' });

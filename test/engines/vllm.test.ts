@@ -78,6 +78,11 @@ describe('The command line of vLLM', () => {
     ]);
     expect(env['PATH']).toMatch(/^\/opt\/vllm\/bin:/);
   });
+
+  it('looks for ports of its own where it was given some, so that two that start at once never meet', () => {
+    expect(planned(vllm.plan, input({}, { sidePort: 18_081 })).env['VLLM_PORT']).toBe('18081');
+    expect(planned(vllm.plan, input()).env['VLLM_PORT']).toBeUndefined();
+  });
 });
 
 describe('vLLM is refused', () => {

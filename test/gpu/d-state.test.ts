@@ -1,33 +1,27 @@
-import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nvidiaSmi } from '../../src/gpu/nvidia-smi.ts';
-import { until } from '../kit/until.ts';
+import { type Freezer, mayFreeze, openFreezer } from '../kit/freezer.ts';
 
-/** The cgroup v1 freezer is the one way without a broken driver to a process in D state, which no signal ends. */
-const freezer = '/sys/fs/cgroup/freezer';
-const possible = process.getuid?.() === 0 && existsSync(join(freezer, 'cgroup.procs'));
-
-describe.skipIf(!possible)('a child in D state', () => {
-  const group = join(freezer, `pool-managerd-test-${process.pid}`);
+describe.skipIf(!mayFreeze)('a child in D state (needs root and the freezer of cgroup v1)', () => {
   const stateOf = async (pid: number): Promise<string> =>
     /State:\s+(\S)/.exec(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''))?.[1] ?? 'gone';
   let dir: string;
+  let freezer: Freezer;
 
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'd-state-'));
-    await mkdir(group);
+    freezer = openFreezer('d-state');
   });
   afterEach(async () => {
-    await writeFile(join(group, 'freezer.state'), 'THAWED');
-    await until('the group to be empty', async () => (await readFile(join(group, 'cgroup.procs'), 'utf8')) === '');
-    await rmdir(group);
+    await freezer.end();
     await rm(dir, { recursive: true, force: true });
   });
 
   it('that SIGKILL does not end neither holds a read nor gets a second child beside it', async () => {
+    const { group } = freezer;
     const script = `#!/bin/sh\necho $$ > ${group}/cgroup.procs\necho $$ >> ${dir}/runs\necho FROZEN > ${group}/freezer.state\nexec sleep 100\n`;
     await writeFile(join(dir, 'nvidia-smi'), script);
     await chmod(join(dir, 'nvidia-smi'), 0o755);

@@ -1,6 +1,6 @@
 /** Who may ask: tokens, hosts, origins, and how often one may be wrong. */
 import { createHash } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createFailureLimiter } from '../../src/http/gate/failure-limiter.ts';
 import { createHostRules } from '../../src/http/gate/hosts.ts';
 import { exchangeRaw, type HttpApi, type HttpApiOptions, startHttpApi } from '../kit/http-api.ts';
@@ -80,11 +80,13 @@ describe('with a token', () => {
     expect((await fetch('/v2/pools', bearer(`Bearer ${token}`))).status).toBe(401);
   });
 
-  it('writes no token into its log', async () => {
+  it('writes no token into its log, also where it came in the path (S3)', async () => {
     const { fetch, log } = await start();
     await fetch(`/v2/pools?token=${token}`, bearer(`Bearer ${token}`));
     await fetch('/v2/pools', bearer('Bearer wrong-canary-token'));
-    expect(log.map((entry) => entry.fields['status'])).toEqual([200, 401]);
+    await fetch(`/v2/pools/${token}/status`, bearer(`Bearer ${token}`));
+    expect(log.map((entry) => entry.fields['status'])).toEqual([200, 401, 404]);
+    expect(log.at(-1)?.fields['path']).toBe('/v2/pools/[redacted]/status');
     expect(JSON.stringify(log)).not.toContain('canary');
   });
 
@@ -118,7 +120,7 @@ describe('without a token', () => {
 });
 
 describe('wrong tokens', () => {
-  it('are told off after ten in a minute; the right one never is', async () => {
+  it('are told off after ten in a minute; the right one never is (S7)', async () => {
     const { fetch } = await start();
     const statuses: number[] = [];
     for (let n = 0; n < 12; n += 1) statuses.push((await fetch('/v2/pools', bearer('Bearer wrong'))).status);
@@ -142,7 +144,7 @@ describe('the limiter of failures', () => {
     return { clock, limiter: createFailureLimiter(() => clock.now) };
   };
 
-  it('looks at no more than ten wrong tokens a minute of a strange address', () => {
+  it('looks at no more than ten wrong tokens a minute of a strange address (S7)', () => {
     const { clock, limiter } = limiterAt();
     let looks = 0;
     for (clock.now = 0; clock.now < 60_000; clock.now += 100) {
@@ -155,7 +157,7 @@ describe('the limiter of failures', () => {
     expect(limiter.shutOutFor('10.0.0.8')).toBe(0);
   });
 
-  it.each(['127.0.0.1', '::1', '::ffff:127.0.0.2'])('never shuts loopback out (%s)', (address) => {
+  it.each(['127.0.0.1', '::1', '::ffff:127.0.0.2'])('never shuts loopback out: %s (S7)', (address) => {
     const { limiter } = limiterAt();
     for (let n = 0; n < 20; n += 1) limiter.failed(address);
     expect(limiter.shutOutFor(address)).toBe(0);
@@ -167,6 +169,17 @@ describe('the limiter of failures', () => {
     limiter.succeeded('10.0.0.9');
     for (let n = 0; n < 20; n += 1) limiter.failed('10.0.0.9');
     expect(limiter.shutOutFor('10.0.0.9')).toBe(0);
+  });
+
+  it('goes by a clock that nobody sets, and so does what lets a token in (S36)', async () => {
+    const { fetch } = await start();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    for (const year of ['1970', '2038', '2106']) {
+      vi.setSystemTime(new Date(`${year}-02-08T00:00:00Z`));
+      for (let n = 0; n < 4; n += 1) expect((await fetch('/v2/pools', bearer('Bearer wrong'))).status).toBe(year === '2106' && n >= 2 ? 429 : 401);
+      expect((await fetch('/v2/pools', bearer(`Bearer ${token}`))).status).toBe(200);
+    }
   });
 
   it('remembers a bounded number of addresses, the latest', () => {
@@ -215,7 +228,7 @@ describe('hosts', () => {
     expect(rules(false).accepts('evil.example')).toBe(false);
   });
 
-  it.each(['evil.example', 'localhost.evil.example:80'])('answers for %s with 421, also at an open path', async (host) => {
+  it.each(['evil.example', 'localhost.evil.example:80'])('answers for %s with 421, also at an open path (S8)', async (host) => {
     const { port } = await start();
     const answered = await exchangeRaw(port, `GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
     expect(answered?.status).toBe(421);
@@ -239,7 +252,7 @@ describe('origins', () => {
   });
 
   it.each(['http://evil.example', 'null', 'http://localhost:3000', 'http://127.0.0.1:9200', 'file://', 'http://localhost:9200.evil.example'])(
-    'lets no page of %s order',
+    'lets no page of %s order (S8, S9)',
     async (origin) => {
       const { port, node } = await start({ token: () => null });
       const answered = await exchangeRaw(port, withOrigin(origin, 'localhost:9200'));
@@ -249,7 +262,7 @@ describe('origins', () => {
     },
   );
 
-  it('answers no preflight of another page', async () => {
+  it('answers no preflight of another page (S8)', async () => {
     const { port } = await start({ token: () => null });
     const answered = await exchangeRaw(
       port,

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
-import { publicPaths } from '../../src/http/app.ts';
+import { isPublic } from '../../src/http/app.ts';
 import { describeRoutes } from '../../src/http/openapi/document.ts';
 import type { LogLine, TransitionRecord } from '../../src/http/ports.ts';
 import type { ProblemBody } from '../../src/http/problems.ts';
@@ -71,7 +71,8 @@ describe('the document', () => {
 
   it('asks for a token exactly where the gate does', () => {
     const open = operationsOf(document).filter(({ operation }) => operation.security.length === 0);
-    expect(open.map(({ path }) => path).sort()).toEqual(publicPaths.filter((path) => path in document.paths).sort());
+    expect(open.length).toBeGreaterThan(5);
+    expect(operationsOf(document).filter(({ path }) => isPublic(path))).toEqual(open);
   });
 
   it('has one shape for all errors', () => {
@@ -134,6 +135,12 @@ describe('real answers', () => {
     ['GET', '/v2/pools/{id}/events', '/v2/pools/pool-0/events', {}, 200],
     ['GET', '/v2/pools/{id}/logs', '/v2/pools/pool-0/logs', {}, 200],
     ['GET', '/v2/pools/{id}/logs', '/v2/pools/pool-0/logs?run=previous', {}, 404],
+    ['GET', '/v2/pools/{id}/spec', '/v2/pools/pool-0/spec', {}, 200],
+    ['GET', '/v2/pools/{id}/spec', '/v2/pools/pool-9/spec', {}, 404],
+    ['GET', '/', '/', {}, 200],
+    ['GET', '/statecharts', '/statecharts', {}, 200],
+    ['GET', '/assets/{file}', '/assets/main.ts', {}, 200],
+    ['GET', '/assets/{file}', '/assets/none.ts', {}, 404],
     ['GET', '/v2/gpus', '/v2/gpus', {}, 200],
     ['GET', '/v2/node', '/v2/node', {}, 200],
     ['POST', '/v2/nodes/register', '/v2/nodes/register', {}, 200],
@@ -157,7 +164,7 @@ describe('real answers', () => {
       poolStatus({
         state: 'offline',
         reason: { code: 'cuda_oom', message: 'm', retryable: false, attempt: 3, next_retry_at: null },
-        progress: { step: 'model', done_bytes: 1, total_bytes: null },
+        progress: { step: 'model', done_bytes: 1, total_bytes: null, bytes_per_second: null },
         last_error: { code: 'cuda_oom', message: 'm', at, exit: { code: 1, signal: null }, tail: ['out of memory'] },
         slots_total: null,
         gpu_device: null,

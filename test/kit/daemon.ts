@@ -1,11 +1,11 @@
 /**
  * The real daemon as a child process, in a folder of its own, on free ports, with simulated GPUs. Killed, ended and started
- * again on the same folder; when the test ends, no process that has a file of that folder open is left.
+ * again on the same folder; when the test ends, no process that has a file of that folder open is left, and no secret in a file.
  *
  * What the daemon is asked is in `daemon-api.ts`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -88,7 +88,7 @@ export interface House {
 }
 
 export interface OpenHouse extends House {
-  /** Ends every process of the folder, and the folder. */
+  /** Ends every process of the folder, and the folder. Rejects where the canary was written into any file of it. */
   close(): Promise<void>;
   /** What its daemons have written, for people. */
   said(): string;
@@ -97,9 +97,21 @@ export interface OpenHouse extends House {
 /** For `describe`: real processes on a busy machine take their time. */
 export const patient = { timeout: 60_000 };
 
+/** A secret that every daemon of the tests has in its environment and no business to write down or hand on. */
+const canary = 'canary-4f1d0c7be2';
+
+/** Files below a folder that contain a text, sockets and FIFOs left out. */
+export const filesWith = (dir: string, text: string): readonly string[] =>
+  readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .filter((file) => readFileSync(file).includes(text));
+
 /** Spares each process the compiling of what the one before has compiled. */
 const compiled = resolve(import.meta.dirname, '../../node_modules/.cache/compiled');
 const command = resolve(import.meta.dirname, '../../bin/pool-managerd.js');
+/** `EXECUTABLE=dist/pool-managerd` has that one tested. */
+const executable = process.env['EXECUTABLE'] ? resolve(process.env['EXECUTABLE']) : null;
 const portsPerHouse = 8;
 
 /** `context` of the test that it ends with. */
@@ -132,6 +144,7 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
     PATH: process.env['PATH'] ?? '',
     HOME: dir,
     NODE_COMPILE_CACHE: compiled,
+    HF_TOKEN: canary,
     POOL_MANAGERD_BIND_ADDR: '127.0.0.1:0',
     PROMETHEUS_METRICS_PORT: '0',
     POOL_MANAGERD_NODE_ID: 'node-0',
@@ -160,7 +173,7 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
       signal: (signal) => void child.process.kill(signal),
       up: async () => {
         const listening = await Promise.race([
-          until('the daemon to listen', () => recordsOf(child.output()).find(({ msg }) => msg === 'listening'), 15_000),
+          until('the daemon to listen', () => recordsOf(child.output()).find(({ msg }) => msg === 'listening'), 30_000),
           child.ended.then(({ code, stderr }) => Promise.reject(new Error(`the daemon ended with ${code}: ${stderr}`))),
         ]);
         const daemon = daemonOf(child, String(listening['url']), { ...ownEnv, ...more }['LLORCH_API_TOKEN'] ?? null);
@@ -191,7 +204,9 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
       for (const child of children) child.process.kill('SIGKILL');
       await Promise.all(children.map(({ ended }) => ended));
       await endAll(dir);
+      const leaks = filesWith(dir, canary);
       await rm(dir, { recursive: true, force: true });
+      if (leaks.length > 0) throw new Error(`a secret of the daemon's environment was written into ${leaks.join(', ')}`);
     },
   };
 };
@@ -208,7 +223,7 @@ const launchDaemon = (dir: string, index: number, env: Readonly<Record<string, s
   const [out, err] = [join(dir, `daemon-${index}.log`), join(dir, `daemon-${index}.err`)];
   const begun = performance.now();
   const files = [openSync(out, 'w'), openSync(err, 'w')];
-  const [program = process.execPath, ...argv] = [...under, process.execPath, command, 'serve'];
+  const [program = '', ...argv] = [...under, ...(executable === null ? [process.execPath, command] : [executable]), 'serve'];
   const child = spawn(program, argv, { cwd: dir, env: { ...env }, stdio: ['ignore', ...files] });
   for (const fd of files) closeSync(fd);
   const errors = () => readFileSync(err, 'utf8');

@@ -6,8 +6,8 @@ import type { Readable, Writable } from 'node:stream';
 import { until } from './until.ts';
 
 export interface Receiver {
-  /** Messages so far, with the pid of their sender. */
-  readonly heard: readonly (readonly [number, string])[];
+  /** Messages so far: the pid of the sender, the text, and when it was sent, in milliseconds of the wall clock. */
+  readonly heard: readonly (readonly [number, string, number])[];
   order(what: 'read' | 'hold'): Promise<void>;
   end(): void;
 }
@@ -16,11 +16,11 @@ export const receiveDatagrams = async (name: string): Promise<Receiver> => {
   const child: ChildProcessByStdio<Writable, Readable, null> = spawn('python3', [join(import.meta.dirname, 'datagram-receiver.py'), name], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  const heard: [number, string][] = [];
+  const heard: [number, string, number][] = [];
   const said: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
-    const [first, text]: [number | string, string] = JSON.parse(line);
-    if (typeof first === 'number') heard.push([first, text]);
+    const [first, text, at]: [number | string, string, number] = JSON.parse(line);
+    if (typeof first === 'number') heard.push([first, text, at]);
     else said.push(first);
   });
   await until('the receiver to listen', () => said.includes('listening'));

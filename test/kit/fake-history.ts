@@ -1,5 +1,5 @@
 /** A journal, logs and metrics for the HTTP rim: what a test puts in comes out, and who still listens can be counted. */
-import type { JournalPort, LogLine, LogsPort, MetricsPort, TransitionRecord } from '../../src/http/ports.ts';
+import type { InspectMessage, InspectPort, JournalPort, LogLine, LogsPort, MetricsPort, TransitionRecord } from '../../src/http/ports.ts';
 
 interface Feed<T> {
   readonly past: T[];
@@ -84,3 +84,13 @@ export const transition = (seq: number, own: Partial<TransitionRecord> = {}): Tr
   outcome: null,
   ...own,
 });
+
+export interface FakeInspect extends InspectPort {
+  readonly feed: Feed<InspectMessage>;
+}
+
+export const createFakeInspect = (): FakeInspect => {
+  const feed = createFeed<InspectMessage>((message) => message.id);
+  // Whoever is new is told all that is remembered.
+  return { feed, follow: (after, listener) => feed.follow(after ?? 0, listener) };
+};

@@ -2,10 +2,11 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createApp } from '../../src/http/app.ts';
-import type { HttpLogger, ParsePoolSpec } from '../../src/http/ports.ts';
+import { handshakeMs, serverLimits } from '../../src/http/limits.ts';
+import type { HttpLogger, ParsePoolSpec, ServerTls } from '../../src/http/ports.ts';
 import { type ServerLimits, serve } from '../../src/http/serve.ts';
 import type { StreamLimits } from '../../src/http/streams.ts';
-import { createFakeJournal, createFakeLogs, fakeMetrics } from './fake-history.ts';
+import { createFakeInspect, createFakeJournal, createFakeLogs, fakeMetrics } from './fake-history.ts';
 import { createFakeNode } from './fake-node-port.ts';
 import { until } from './until.ts';
 
@@ -16,6 +17,8 @@ export interface HttpApiOptions {
   readonly parsePoolSpec?: ParsePoolSpec;
   readonly streamLimits?: StreamLimits;
   readonly serverLimits?: ServerLimits;
+  readonly tls?: ServerTls;
+  readonly handshakeMs?: number;
 }
 
 export interface LogEntry {
@@ -30,6 +33,7 @@ export const startHttpApi = async (options: HttpApiOptions = {}) => {
   const node = createFakeNode();
   const journal = createFakeJournal();
   const logs = createFakeLogs();
+  const inspect = createFakeInspect();
   const log: LogEntry[] = [];
   const write = (level: keyof HttpLogger) => (fields: object, message: string) => {
     log.push({ level, fields: { ...fields }, message });
@@ -39,6 +43,7 @@ export const startHttpApi = async (options: HttpApiOptions = {}) => {
     journal,
     logs,
     metrics: fakeMetrics,
+    inspect,
     parsePoolSpec: options.parsePoolSpec ?? refuseAllSpecs,
     auth: {
       token: options.token ?? (() => null),
@@ -48,14 +53,20 @@ export const startHttpApi = async (options: HttpApiOptions = {}) => {
     logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     ...(options.streamLimits !== undefined && { streamLimits: options.streamLimits }),
   });
-  const listening = await serve(app, { host: '127.0.0.1', port: 0 }, options.serverLimits);
+  const listening = await serve(
+    app,
+    { host: '127.0.0.1', port: 0 },
+    options.serverLimits ?? serverLimits,
+    options.tls === undefined ? null : { ...options.tls, handshakeMs: options.handshakeMs ?? handshakeMs },
+  );
   const { port } = listening;
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${listening.secure ? 'https' : 'http'}://127.0.0.1:${port}`;
   return {
     app,
     node,
     journal,
     logs,
+    inspect,
     log,
     url,
     port,

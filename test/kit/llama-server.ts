@@ -10,6 +10,6 @@ const installed = '/opt/llama-server/llama-server';
 
 export const realEngine: string | null = process.env['LLAMA_SERVER'] ?? onPath ?? (existsSync(installed) ? installed : null);
 
-const model = resolve(import.meta.dirname, '../../../shared/fixtures/models/tiny-random-llama.gguf');
+const model = resolve(import.meta.dirname, '../fixtures/models/tiny-random-llama.gguf');
 
 export const tinyModel: string | null = existsSync(model) ? model : null;

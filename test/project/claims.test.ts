@@ -2,18 +2,20 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { covers, joinFaults, joinRequirements, rowsOf, unknownTags } from '../../tools/claims/collect.ts';
-import { faultsPage, requirementsPage } from '../../tools/claims/pages.ts';
+import { covers, joinFaults, joinRequirements, joinThreats, rowsOf, threatsOf, unknownTags } from '../../tools/claims/collect.ts';
+import { faultsPage, requirementsPage, securityPage } from '../../tools/claims/pages.ts';
 import { allTests, scenariosIn, titlesIn } from '../../tools/claims/tests.ts';
+import { reasonsPage } from '../../tools/reasons/page.ts';
 import { faults, laterRows } from '../claims/faults.ts';
 import { requirements } from '../claims/requirements.ts';
+import { threats } from '../claims/security.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const tests = allTests();
 
 describe('what tables claim', () => {
   it('is held by tests that exist', () => {
-    const claimed = [...requirements, ...faults].flatMap((claim) => claim.tests);
+    const claimed = [...requirements, ...faults, ...threats].flatMap((claim) => claim.tests);
     const gone = claimed.filter((held) => !tests.some(({ file, title }) => file === held.file && title.includes(held.title)));
     expect(gone.map(({ file, title }) => `${file}: ${title}`)).toEqual([]);
   });
@@ -32,6 +34,24 @@ describe('what tables claim', () => {
   it('has every row once, those of later parts apart', () => {
     const rows = [...faults.map(({ row }) => row), ...laterRows].sort((one, other) => one - other);
     expect(rows).toEqual(Array.from({ length: 94 }, (_, index) => index + 1));
+  });
+});
+
+describe('what is claimed of threats', () => {
+  it('has every row once, in order', () => {
+    expect(threats.map(({ row }) => row)).toEqual(Array.from({ length: 38 }, (_, index) => index + 1));
+  });
+
+  it('has a test, or says what is missing or why there is nothing to hold', () => {
+    const silent = joinThreats(tests).filter(
+      ({ claim, tests: held }) => held.length === 0 && claim.missing === undefined && claim.notApplicable === undefined,
+    );
+    expect(silent.map(({ claim }) => `S${claim.row}`)).toEqual([]);
+  });
+
+  it('is tagged by tests with rows that there are', () => {
+    expect(tests.flatMap((test) => [...threatsOf(test)]).filter((row) => row < 1 || row > 38)).toEqual([]);
+    expect(threatsOf({ title: 'x (S1, S38)' })).toEqual([1, 38]);
   });
 });
 
@@ -77,6 +97,8 @@ describe('what tests say of themselves', () => {
 it.each([
   ['docs/requirements.md', requirementsPage],
   ['docs/faults.md', faultsPage],
+  ['docs/security.md', securityPage],
+  ['docs/reasons.md', reasonsPage],
 ] as const)('%s is what the tests say; if not: npm run generate', (file, page) => {
   expect(readFileSync(join(root, file), 'utf8')).toBe(page());
 });

@@ -40,7 +40,7 @@ describe('what is installed', () => {
     expect(Object.entries(required).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
   });
 
-  it('runs no script when it is installed, so that no npm asks for an approval', async () => {
+  it('runs no script when it is installed, so that no npm asks for an approval (S32)', async () => {
     expect(await read('package-lock.json')).not.toContain('hasInstallScript');
   });
 

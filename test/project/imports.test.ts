@@ -18,6 +18,7 @@ interface Row {
 }
 
 const berths = 'machines/policies/berths.ts';
+const openTelemetry = ['api', 'core', 'exporter-trace-otlp-proto', 'resources', 'sdk-trace'].map((name) => `@opentelemetry/${name}`);
 const words = ['machines/reasons.ts', 'machines/policies/describe.ts', berths];
 
 const rows: readonly Row[] = [
@@ -52,9 +53,17 @@ const rows: readonly Row[] = [
     node: 'all',
   },
   {
+    area: 'provisioning',
+    is: 'engines and models, from a name to a file',
+    values: ['shared', 'os', 'engines', 'gpu'],
+    types: ['machines'],
+    packages: ['valibot', 'tar', 'yauzl'],
+    node: 'all',
+  },
+  {
     area: 'actors',
     is: 'acts',
-    values: ['shared', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'machines/policies'],
+    values: ['shared', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'provisioning', 'machines/policies'],
     types: ['machines', 'config'],
     packages: ['xstate', 'valibot', 'execa'],
     node: 'all',
@@ -62,7 +71,7 @@ const rows: readonly Row[] = [
   {
     area: 'actors/implementations.ts',
     is: 'gives the names in the machines their effects',
-    values: ['shared', 'actors', 'machines', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs'],
+    values: ['shared', 'actors', 'machines', 'os', 'engines', 'gpu', 'orchestrator', 'state', 'logs', 'provisioning'],
     types: ['config'],
     packages: ['xstate'],
     node: 'all',
@@ -76,11 +85,19 @@ const rows: readonly Row[] = [
     node: 'all',
   },
   {
+    area: 'http/dashboard/page',
+    is: 'runs in a browser',
+    values: [],
+    types: ['machines', 'http'],
+    packages: [],
+    node: [],
+  },
+  {
     area: 'observe',
     is: 'tells what the machines did',
     values: ['shared', ...words, 'machines/policies/xids.ts'],
     types: ['machines', 'http/ports.ts'],
-    packages: ['xstate', 'pino', 'prom-client', '@statelyai/inspect'],
+    packages: ['xstate', 'pino', 'prom-client', '@statelyai/inspect', ...openTelemetry],
     node: 'all',
   },
   {
@@ -107,11 +124,11 @@ const rows: readonly Row[] = [
     packages: [],
     node: 'all',
   },
-  { area: 'cli', is: 'a person over HTTP', values: ['shared'], types: [], packages: ['commander', 'valibot'], node: 'all' },
+  { area: 'cli', is: 'a person over HTTP', values: ['shared', 'os/tls-fetch.ts'], types: [], packages: ['commander', 'valibot'], node: 'all' },
   {
     area: 'cli/local',
     is: 'a person without a daemon',
-    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'os'],
+    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'os', 'provisioning', 'state'],
     types: [],
     packages: ['commander', 'valibot'],
     node: 'all',
@@ -127,7 +144,7 @@ const rows: readonly Row[] = [
 ];
 
 /** These know everything, and nothing but each other knows them. */
-const roots = ['main.ts', 'serve.ts', 'daemon.ts'];
+const roots = ['executable.ts', 'main.ts', 'serve.ts', 'daemon.ts'];
 
 const areaOf = (file: string): string | null => {
   if (!file.includes('/')) return roots.includes(file) ? file : 'shared';

@@ -35,7 +35,9 @@ describe('A state store', () => {
   it('knows every way an engine can be provisioned and every custom engine', async () => {
     const store = await opened();
     const specs = [
-      gpuSpec({ provisioning: { mode: 'binary', binary: { url: 'https://a', checksum: 'sha256:0', install_dir: null } } }),
+      gpuSpec({
+        provisioning: { mode: 'binary', binary: { url: 'https://a', checksum: 'sha256:0', install_dir: null, executable: 'bin/llama-server' } },
+      }),
       gpuSpec({
         provisioning: {
           mode: 'source',

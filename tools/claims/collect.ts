@@ -2,6 +2,7 @@
 import type { Held } from '../../test/claims/claim.ts';
 import { type Fault, faults } from '../../test/claims/faults.ts';
 import { type Requirement, requirements } from '../../test/claims/requirements.ts';
+import { type Threat, threats } from '../../test/claims/security.ts';
 import { allTests, type NamedTest } from './tests.ts';
 
 export interface Joined<Claim> {
@@ -17,6 +18,9 @@ export const joinRequirements = (tests: readonly NamedTest[] = allTests()): read
 
 export const joinFaults = (tests: readonly NamedTest[] = allTests()): readonly Joined<Fault>[] =>
   faults.map((claim) => ({ claim, tests: unique([...claim.tests, ...tests.filter((test) => rowsOf(test).includes(claim.row))]) }));
+
+export const joinThreats = (tests: readonly NamedTest[] = allTests()): readonly Joined<Threat>[] =>
+  threats.map((claim) => ({ claim, tests: unique([...claim.tests, ...tests.filter((test) => threatsOf(test).includes(claim.row))]) }));
 
 /** Tags that are no row of either table and mean nothing to the runner either. */
 export const unknownTags = (tests: readonly NamedTest[] = allTests()): readonly string[] =>
@@ -38,5 +42,9 @@ export const rowsOf = ({ title, tags }: NamedTest): readonly number[] => [
   ...tags.flatMap((tag) => rowTag.exec(tag)?.[1] ?? []).map(Number),
   ...(/\(rows? ([\d, ]+)\)/.exec(title)?.[1]?.split(',').map(Number) ?? []),
 ];
+
+/** By `(S9)` or `(S1, S2)` in the title. */
+export const threatsOf = ({ title }: Pick<NamedTest, 'title'>): readonly number[] =>
+  (/\((S\d+(?:, S\d+)*)\)/.exec(title)?.[1]?.split(', ') ?? []).map((row) => Number(row.slice(1)));
 
 const unique = (tests: readonly Held[]): readonly Held[] => [...new Map(tests.map((test) => [`${test.file} ${test.title}`, test])).values()];

@@ -94,7 +94,7 @@ const drawLine = (line: Line, picture: Picture): string => {
   const tail = turns ? hubOf(source) : leafOf(source, picture);
   const order = orderOf(line, picture);
   const ends = `${turns || source.states.length === 0 ? '' : ` ltail=${quote(clusterOf(source))}`}${isWithin(source.id, target.id) ? '' : headAt(target)}`;
-  return `${quote(tail)} -> ${quote(leafOf(target, picture))} [label=<${lineLabel(line)}> color="${tone}" fontcolor="${tone}"${order}${ends}];`;
+  return `${quote(tail)} -> ${quote(leafOf(target, picture))} [id=${quote(line.key)} label=<${lineLabel(line)}> color="${tone}" fontcolor="${tone}"${order}${ends}];`;
 };
 
 /** Public states stand in the order in which they are declared; lines back, and those that pass one over, bend. */

@@ -10,17 +10,19 @@ export interface Line {
   readonly source: string;
   readonly target: string;
   readonly labels: readonly string[];
+  /** The same for every transition that is drawn as this line: who leaves, and the goal. The dashboard finds lines by it. */
+  readonly key: string;
 }
 
 export const isWithin = (id: string, ancestor: string): boolean => id === ancestor || id.startsWith(`${ancestor}.`);
 
 export const joinLines = ({ edges }: Chart): Line[] =>
-  [...Map.groupBy(edges, (edge) => `${leavesTop(edge) ? topOf(edge.source) : edge.source} ${edge.target}`).values()].map(lineOf);
+  [...Map.groupBy(edges, (edge) => `${leavesTop(edge) ? topOf(edge.source) : edge.source}:${edge.target}`)].map(lineOf);
 
-const lineOf = (edges: readonly ChartEdge[]): Line => {
+const lineOf = ([key, edges]: readonly [string, readonly ChartEdge[]]): Line => {
   const source = commonAncestor(edges.map((edge) => edge.source));
   const groups = Map.groupBy(edges, (edge) => JSON.stringify([edge.source, edge.guard, edge.event === '']));
-  return { source, target: edges[0]?.target ?? source, labels: [...groups.values()].map((same) => labelOf(same, source)) };
+  return { source, target: edges[0]?.target ?? source, labels: [...groups.values()].map((same) => labelOf(same, source)), key };
 };
 
 /** `emptying: pool.drain, pool.remove [isManaged]`; at once: `[isManaged]`, without a condition `otherwise`. */

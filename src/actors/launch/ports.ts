@@ -2,13 +2,20 @@
  * Which pool has which port. In this process only: a restarted daemon adopts the ports of the records it finds.
  *
  * A port is leased when no other pool has it or had it in the last 20 s, and when it can be bound right now. A pool gets the
- * one it had before, if it is free. Who takes a port between lease and bind is found by the listener's owner.
+ * one it had before, if it is free. Engines of several processes get side ports right behind it, by the same rules. Who takes a port between lease and bind is found by the listener's owner.
  */
 import { createServer } from 'node:net';
 import { CauseError } from '../../cause.ts';
 
-export interface LeaseRequest {
+export interface Band {
   readonly poolId: string;
+  /** What clients ask. */
+  readonly port: number;
+  /** How many ports behind it are for the engine's own processes. */
+  readonly sides: number;
+}
+
+export interface LeaseRequest extends Omit<Band, 'port'> {
   readonly host: string;
   /** Fixed ports of the spec; null: from the range. */
   readonly ports: readonly number[] | null;
@@ -17,12 +24,12 @@ export interface LeaseRequest {
 export interface Ports {
   /** Throws CauseError `port_conflict` when none is left. */
   lease(request: LeaseRequest): Promise<number>;
-  /** An engine found running has this port. */
-  adopt(poolId: string, port: number): void;
-  /** Other pools leave it alone for a while. Releasing what is not leased does nothing. */
-  release(poolId: string, port: number): void;
-  /** A stranger is on it: everybody leaves it alone for a while. */
-  avoid(poolId: string, port: number): void;
+  /** An engine found running has these. */
+  adopt(band: Band): void;
+  /** Other pools leave them alone for a while. Releasing what is not leased does nothing. */
+  release(band: Band): void;
+  /** A stranger is on the first: everybody leaves them alone for a while. */
+  avoid(band: Band): void;
 }
 
 export interface PortsOptions {
@@ -49,49 +56,71 @@ export const portLeases = ({ range, quarantineMs = defaultQuarantineMs, mono = (
     const quarantine = quarantined.get(port);
     return quarantine === undefined || quarantine.until <= mono() || quarantine.except === poolId;
   };
-  const setFree = (port: number, poolId: string, except: string | null): void => {
-    if (leased.get(port) !== poolId) return;
-    leased.delete(port);
-    quarantined.set(port, { until: mono() + quarantineMs, except });
+  const setFree = (band: Band, except: string | null): void => {
+    for (const port of portsOf(band)) {
+      if (leased.get(port) !== band.poolId) continue;
+      leased.delete(port);
+      quarantined.set(port, { until: mono() + quarantineMs, except });
+    }
+  };
+  /** Taken first, asked afterwards: two pools that lease at the same time never ask for the same port. */
+  const tryToTake = async (band: Band, host: string): Promise<Binding> => {
+    const taken = portsOf(band);
+    for (const port of taken) leased.set(port, band.poolId);
+    const giveBack = (): void => {
+      for (const port of taken) leased.delete(port);
+    };
+    try {
+      for (const port of taken) {
+        const verdict = await tryToBind(port, port === band.port ? host : everywhere);
+        if (verdict === 'free') continue;
+        giveBack();
+        return verdict;
+      }
+    } catch (thrown) {
+      giveBack();
+      throw thrown;
+    }
+    for (const port of taken) quarantined.delete(port);
+    return 'free';
   };
 
   return {
-    lease: async ({ poolId, host, ports }) => {
-      const choice = ports ?? portsOf(range);
+    lease: async ({ poolId, host, ports, sides }) => {
+      const choice = ports ?? portsFrom(range.first, range.last);
       const had = before.get(poolId);
       const order = had !== undefined && choice.includes(had) ? [had, ...choice.filter((port) => port !== had)] : choice;
       for (const port of order) {
-        if (!isFreeFor(port, poolId)) continue;
-        // Taken first, asked afterwards: two pools that lease at the same time never ask for the same port.
-        leased.set(port, poolId);
-        const verdict = await tryToBind(port, host).catch((thrown: unknown) => {
-          leased.delete(port);
-          throw thrown;
-        });
-        if (verdict === 'free') {
-          quarantined.delete(port);
-          before.set(poolId, port);
-          return port;
-        }
-        leased.delete(port);
+        const band = { poolId, port, sides };
+        if (sides > 0 && port + sides > range.last) continue;
+        if (!portsOf(band).every((one) => isFreeFor(one, poolId))) continue;
+        const verdict = await tryToTake(band, host);
         if (verdict === 'noSuchAddress') throw wrongHost(host);
+        if (verdict === 'taken') continue;
+        before.set(poolId, port);
+        return port;
       }
-      throw noneLeft(choice, ports !== null);
+      throw noneLeft(choice, ports !== null, sides);
     },
-    adopt: (poolId, port) => {
-      leased.set(port, poolId);
-      before.set(poolId, port);
+    adopt: (band) => {
+      for (const port of portsOf(band)) leased.set(port, band.poolId);
+      before.set(band.poolId, band.port);
     },
-    release: (poolId, port) => setFree(port, poolId, poolId),
-    avoid: (poolId, port) => {
-      leased.set(port, leased.get(port) ?? poolId);
-      setFree(port, poolId, null);
-      before.delete(poolId);
+    release: (band) => setFree(band, band.poolId),
+    avoid: (band) => {
+      for (const port of portsOf(band)) leased.set(port, leased.get(port) ?? band.poolId);
+      setFree(band, null);
+      before.delete(band.poolId);
     },
   };
 };
 
-const portsOf = ({ first, last }: PortsOptions['range']): readonly number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+const portsFrom = (first: number, last: number): readonly number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
+const portsOf = ({ port, sides }: Band): readonly number[] => portsFrom(port, port + sides);
+
+/** Where an engine's own processes listen is their choice. */
+const everywhere = '0.0.0.0';
 
 type Binding = 'free' | 'taken' | 'noSuchAddress';
 
@@ -125,14 +154,14 @@ const bindingOf = (errno: string): Binding | null => {
 const wrongHost = (host: string): CauseError =>
   new CauseError({ code: 'invalid_spec', message: `expected \`host\` to be an address of this machine, found ${host}`, details: { host } });
 
-const noneLeft = (choice: readonly number[], fixed: boolean): CauseError => {
+const noneLeft = (choice: readonly number[], fixed: boolean, sides: number): CauseError => {
   const [first, last] = [choice[0], choice.at(-1)];
   const tried = fixed ? choice.join(', ') : `${first}-${last}`;
   return new CauseError({
     code: 'port_conflict',
     message: fixed
       ? `expected one of the pool's ports ${tried} to be free, found all taken; free one, or leave out \`ports\` for one of POOL_MANAGERD_PORT_RANGE`
-      : `expected a free port in ${tried}, found none; widen POOL_MANAGERD_PORT_RANGE or give the pool \`ports\` of its own`,
+      : `expected ${sides === 0 ? 'a free port' : `${sides + 1} free ports in a row`} in ${tried}, found none; widen POOL_MANAGERD_PORT_RANGE or give the pool \`ports\` of its own`,
     details: { ports: fixed ? choice : [first, last] },
   });
 };

@@ -23,6 +23,8 @@ export interface Systemctl {
   stop(unit: string): Promise<Told>;
   /** Null: systemd did not answer in time, or not so that it can be read. */
   show(unit: string): Promise<UnitFacts | null>;
+  /** KillMode= of a unit that is loaded; null: there is none, or systemd did not answer in time. */
+  killMode(unit: string): Promise<string | null>;
 }
 
 export const unitOf = (poolId: string): string => {
@@ -49,6 +51,10 @@ export const systemctl = (executable = 'systemctl'): Systemctl => {
     show: async (unit) => {
       const text = await ask(['show', '--property=ActiveState,MainPID,InvocationID', unit]);
       return text === null ? null : factsOf(text);
+    },
+    killMode: async (unit) => {
+      const fields = fieldsOf((await ask(['show', '--property=LoadState,KillMode', unit])) ?? '');
+      return fields.get('LoadState') === 'loaded' ? (fields.get('KillMode') ?? null) : null;
     },
   };
 };
@@ -77,8 +83,11 @@ const run = (executable: string, args: readonly string[], withinMs: number): Pro
     }, withinMs);
   });
 
+const fieldsOf = (text: string): ReadonlyMap<string, string> =>
+  new Map(text.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+
 const factsOf = (text: string): UnitFacts | null => {
-  const fields = new Map(text.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  const fields = fieldsOf(text);
   const activeState = fields.get('ActiveState');
   const mainPid = Number(fields.get('MainPID'));
   if (activeState === undefined || !Number.isSafeInteger(mainPid)) return null;

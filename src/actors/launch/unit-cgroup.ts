@@ -29,6 +29,12 @@ export const controlGroupOf = (run: RunRecord): string => {
 /** Whether the process is in this unit; a pid alone could by now be anybody's. */
 export const isInUnit = (pid: number, unit: string): boolean => groupsOf(pid).some((group) => group.endsWith(`/${unit}`));
 
+/** The service of the system that this process belongs to; null: it runs in none, or in one of a user's own manager. */
+export const ownService = (): string | null => {
+  const group = groupsOf(process.pid).find((one) => one.endsWith('.service'));
+  return group === undefined || group.includes('/user@') ? null : group.slice(group.lastIndexOf('/') + 1);
+};
+
 /** `0::/path`, or `1:name=systemd:/path`. */
 const groupsOf = (pid: number): readonly string[] =>
   (readOrNull(`/proc/${pid}/cgroup`) ?? '').split('\n').flatMap((line) => /^\d+:(?:name=systemd)?:(.+)$/.exec(line)?.[1] ?? []);

@@ -1,6 +1,7 @@
 /** The last step: the daemon ends in order, nothing of it is left, and its journal folds to the states that were recorded. */
 import { spawn } from 'node:child_process';
-import { command, nodeId } from '../daemon-process.ts';
+import { ownCommand } from '../../os/self.ts';
+import { nodeId } from '../daemon-process.ts';
 import { engineProcesses } from '../engines.ts';
 import type { Tell, Tour } from './tour.ts';
 import { TourFailure } from './trail.ts';
@@ -25,7 +26,8 @@ const foldsWithinMs = 20_000;
 
 /** The command that a person would use; its last line is the verdict. */
 const foldJournal = async (file: string): Promise<string> => {
-  const child = spawn(process.execPath, [command(), 'replay', file], {
+  const [program, args] = ownCommand('replay', file);
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: foldsWithinMs,
     killSignal: 'SIGKILL',

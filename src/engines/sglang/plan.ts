@@ -31,11 +31,12 @@ export const plan = (input: LaunchInput): LaunchPlan | Cause => {
 /** Seconds. A kernel that is compiled at its first use takes longer than the default of 20, and would count as a dead engine. */
 const patience = { SGLANG_HEALTH_CHECK_TIMEOUT: '120' } as const;
 
-const serverFlags = ({ spec, model, port }: LaunchInput): readonly Flag[] => [
+const serverFlags = ({ spec, model, port, sidePort }: LaunchInput): readonly Flag[] => [
   must('--model-path', model.path ?? ''),
   must('--served-model-name', model.id),
   must('--host', spec.host),
   must('--port', String(port)),
+  ...(sidePort == null ? [] : [should('--nccl-port', String(sidePort))]),
   must('--max-running-requests', String(spec.slots)),
   ...(spec.ctx === null ? [] : [must('--context-length', String(spec.ctx))]),
   should('--enable-metrics'),

@@ -25,10 +25,13 @@ export const plan = (input: LaunchInput): LaunchPlan | Cause => {
   return {
     executable: input.engine.executable,
     argv: ['serve', input.model.path ?? '', ...chosen.argv, ...input.spec.flags],
-    env: environmentOf(input, { PATH: pathBeside(input.engine.executable), ...offline, VLLM_NO_USAGE_STATS: '1' }),
+    env: environmentOf(input, { PATH: pathBeside(input.engine.executable), ...offline, VLLM_NO_USAGE_STATS: '1', ...sidePorts(input) }),
     ...(chosen.notes.length === 0 ? {} : { notes: chosen.notes }),
   };
 };
+
+/** Where it begins to look for free ports; two that begin at the same one at the same time meet there. */
+const sidePorts = ({ sidePort }: LaunchInput): Readonly<Record<string, string>> => (sidePort == null ? {} : { VLLM_PORT: String(sidePort) });
 
 const serverFlags = (input: LaunchInput): readonly Flag[] => [
   must('--served-model-name', input.model.id),

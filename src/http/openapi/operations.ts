@@ -10,7 +10,7 @@ import type * as v from 'valibot';
 import { poolIdPattern } from '../pool-id.ts';
 import { type ProblemCode, statusOf } from '../problems.ts';
 import { eventsSchema, healthSchema, logsSchema, notReadySchema, orchestratorAnswerSchema, problemSchema, readySchema } from '../schemas/records.ts';
-import { gpusSchema, nodeSchema, operationSchema, poolStatusSchema, poolsSchema } from '../schemas/views.ts';
+import { gpusSchema, nodeSchema, operationSchema, poolStatusSchema, poolsSchema, specSchema } from '../schemas/views.ts';
 
 export type Operation = DescribeRouteOptions;
 type Response = NonNullable<Operation['responses']>[string];
@@ -73,6 +73,8 @@ const open = (operationId: string, summary: string, responses: Record<string, Re
   responses: { ...openGate, ...responses },
 });
 
+const page = (operationId: string, summary: string): Operation => open(operationId, summary, { '200': text('A page', 'text/html') });
+
 const command = (operationId: string, summary: string, schema: v.GenericSchema, more: Record<string, Response> = {}): Operation =>
   operation(
     'pools',
@@ -111,6 +113,12 @@ export const operations: Readonly<Record<string, Operation>> = {
   'GET /openapi.json': open('openapi', 'This document', {
     '200': { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object' } } } },
   }),
+  'GET /': page('dashboard', 'The dashboard'),
+  'GET /statecharts': page('statecharts', 'The dashboard, at the charts as they are drawn and lived'),
+  'GET /assets/:file': {
+    ...open('dashboardFile', 'A file of the dashboard', { ...refusals('NOT_FOUND'), '200': text('The file', 'text/javascript') }),
+    parameters: [{ in: 'path', name: 'file', required: true, description: 'Name of the file', schema: { type: 'string' } }],
+  },
   'GET /v2/pools': operation('pools', 'listPools', 'All pools, sorted by id', { ...notNow, '200': json('All pools', poolsSchema) }),
   'POST /v2/pools': operation('pools', 'declarePool', 'Declares a pool, as in the pools file; it survives restarts', {
     ...withBody,
@@ -127,6 +135,13 @@ export const operations: Readonly<Record<string, Operation>> = {
     { parameters: poolId },
   ),
   'GET /v2/pools/:id/status': status('poolStatus', 'One pool'),
+  'GET /v2/pools/:id/spec': operation(
+    'pools',
+    'poolSpec',
+    'What a pool was declared as, secrets taken out, and the VRAM its engine was promised',
+    { ...refusals('POOL_NOT_FOUND'), ...notNow, '200': json('The spec with every default filled in', specSchema) },
+    { parameters: poolId },
+  ),
   'POST /v2/pools/:id/status': status('postPoolStatus', oldClients, withBody),
   'POST /pools/:id/status': status('postPoolStatusUnversioned', oldClients, withBody),
   'POST /v2/pools/:id/preload': command('preloadPool', 'Wanted up: start, or try again, with a fresh restart policy', poolStatusSchema),
@@ -164,6 +179,32 @@ export const operations: Readonly<Record<string, Operation>> = {
     'followEvents',
     'A stream of every transition on the node',
     { ...notNow, '200': text('Events `transition`, ids are journal numbers, and `lagged` where the reader was too slow', 'text/event-stream') },
+    { parameters: lastEventId },
+  ),
+  'GET /v2/live': operation(
+    'node',
+    'followViews',
+    'A stream of the node, its GPUs and its pools: all of them first, then each as it changes',
+    {
+      ...notNow,
+      '200': text(
+        'Events `node`, `gpus`, `pool` (its status without last_probe_at, with the commands it accepts), `gone`; `reset`: forget what was told; `lagged` where the reader was too slow',
+        'text/event-stream',
+      ),
+    },
+    { parameters: lastEventId },
+  ),
+  'GET /v2/inspect': operation(
+    'node',
+    'followActors',
+    "A stream of the actor system at work, under the names of XState's inspection events; secrets, samples and contexts left out",
+    {
+      ...notNow,
+      '200': text(
+        'Events `@xstate.actor`, `@xstate.event`, `@xstate.microstep`, `@xstate.snapshot`; `reset`: forget what was told; `lagged` where the reader was too slow',
+        'text/event-stream',
+      ),
+    },
     { parameters: lastEventId },
   ),
   'GET /v2/gpus': operation('node', 'listGpus', 'GPUs with their health and what is promised to pools', { '200': json('GPUs', gpusSchema) }),

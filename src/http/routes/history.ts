@@ -4,8 +4,9 @@ import { answer } from '../answers.ts';
 import type { AppEnv } from '../env.ts';
 import { statusOfPool } from '../pool-id.ts';
 import type { JournalPort, LogsPort, NodePort } from '../ports.ts';
-import { Problem, shown } from '../problems.ts';
+import { Problem } from '../problems.ts';
 import { query } from '../query.ts';
+import { resumeId } from '../resume-id.ts';
 import { eventsQuery, logsQuery } from '../schemas/requests.ts';
 import type { StreamSource, Streams } from '../streams.ts';
 
@@ -53,11 +54,4 @@ const linesOf = async (logs: LogsPort, poolId: string, tail: number): Promise<St
     for (const line of past) if (after === null || line.offset > after) tell(line);
     return logs.follow(poolId, after !== null && (end === null || after > end) ? after : end, tell);
   };
-};
-
-const resumeId = (header: string | undefined): number | null => {
-  if (header === undefined || header === '') return null;
-  const id = Number(header);
-  if (/^\d{1,16}$/.test(header) && Number.isSafeInteger(id)) return id;
-  throw new Problem('INVALID_PARAMS', `expected in Last-Event-ID the id of an event seen before, found ${shown(header)}`);
 };

@@ -5,7 +5,7 @@ import { answer, answerPrepared } from '../answers.ts';
 import { jsonBody, optionalJsonBody } from '../body.ts';
 import type { AppEnv } from '../env.ts';
 import { invalidSpec } from '../invalid-params.ts';
-import { poolIdOf, refuseWhileBooting, statusOfPool } from '../pool-id.ts';
+import { poolIdOf, refuseWhileBooting, statusOfPool, unknownPool } from '../pool-id.ts';
 import type { NodePort, ParsePoolSpec } from '../ports.ts';
 import { type PoolList, writtenList, writtenStatus } from '../prepared.ts';
 import { accepted } from '../refusals.ts';
@@ -23,6 +23,12 @@ export const poolRoutes = ({ node, parsePoolSpec }: PoolRoutesOptions) =>
       return answerPrepared<PoolList>(c.env, writtenList(node.node().node_id, node.pools()));
     })
     .get('/v2/pools/:id/status', (c) => answerPrepared<PoolStatus>(c.env, writtenStatus(statusOfPool(node, c.req.param('id')))))
+    .get('/v2/pools/:id/spec', (c) => {
+      const { pool_id } = statusOfPool(node, c.req.param('id'));
+      const declared = node.spec(pool_id);
+      if (declared === null) throw unknownPool(pool_id);
+      return answer(c.env, { pool_id, ...declared });
+    })
     // The spellings of the older orchestratord client.
     .post('/v2/pools/:id/status', optionalJsonBody(ignoredBody), (c) =>
       answerPrepared<PoolStatus>(c.env, writtenStatus(statusOfPool(node, c.req.param('id')))),

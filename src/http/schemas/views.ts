@@ -40,7 +40,7 @@ export const poolStatusEntries = {
   vram_free_bytes: maybe(count),
   residency: v.picklist(['proven', 'unproven', 'violated', 'simulated']),
   models_available: v.array(text),
-  progress: maybe(v.strictObject({ step: text, done_bytes: maybe(count), total_bytes: maybe(count) })),
+  progress: maybe(v.strictObject({ step: text, done_bytes: maybe(count), total_bytes: maybe(count), bytes_per_second: maybe(count) })),
   restarts: count,
   incarnation: maybe(text),
   last_error: maybe(
@@ -58,6 +58,11 @@ export const poolStatusEntries = {
 export const poolStatusSchema = v.pipe(v.strictObject(poolStatusEntries), v.metadata({ ref: 'PoolStatus' }));
 
 export const poolsSchema = v.pipe(v.strictObject({ node_id: text, pools: v.array(poolStatusSchema), count }), v.metadata({ ref: 'Pools' }));
+
+export const specSchema = v.pipe(
+  v.strictObject({ pool_id: text, spec: v.record(text, v.unknown()), spec_hash: text, reserved_bytes: maybe(count) }),
+  v.metadata({ ref: 'DeclaredSpec' }),
+);
 
 export const operationSchema = v.pipe(v.strictObject({ ...poolStatusEntries, operation_id: maybe(text) }), v.metadata({ ref: 'Operation' }));
 

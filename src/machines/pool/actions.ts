@@ -22,13 +22,14 @@ import type {
   PoolSpec,
   PoolState,
   ProbeOutcome,
+  Progress,
   Proof,
   RunRecord,
 } from '../vocabulary.ts';
 import type { ProbePace } from './actors.ts';
 import { attachedRun } from './attached.ts';
 import { backedOff, blamed, gpusBlamed, heldVram, reloadFailed, stuck, unstuck } from './blame.ts';
-import { type Drain, noProbes, type PoolContext, unknownLoad } from './context.ts';
+import { type Drain, noProbes, noProgress, type PoolContext, unknownLoad } from './context.ts';
 import { stampOf } from './failure.ts';
 import { memoryOf, recalledDrain } from './memory.ts';
 import {
@@ -185,12 +186,13 @@ export const pool = base.extend({
     forgetInFlight: assign(({ context }) => ({ load: { ...context.load, inFlight: null } })),
     keepSample: assign(
       (_, { at, outcome, load, vramUsedBytes }: { at: number; outcome: ProbeOutcome; load: Load | null; vramUsedBytes: number | null }) => ({
-        samples: { at, outcome, load, vramUsedBytes, progress: null },
+        samples: { at, outcome, load, vramUsedBytes, progress: noProgress },
       }),
     ),
-    keepProgress: assign(({ context }, progress: { step: 'engine' | 'model'; doneBytes: number | null; totalBytes: number | null }) => ({
-      samples: { ...context.samples, progress },
+    keepProgress: assign(({ context }, { step, doneBytes, totalBytes, bytesPerSecond }: { step: 'engine' | 'model' } & Progress) => ({
+      samples: { ...context.samples, progress: { ...context.samples.progress, [step]: { doneBytes, totalBytes, bytesPerSecond } } },
     })),
+    forgetProgress: assign(({ context }) => ({ samples: { ...context.samples, progress: noProgress } })),
 
     // --- handoff files
     settleHandoff: enqueueActions(({ context, enqueue, self }, { handoff, outcome }: { handoff: Handoff; outcome: HandoffOutcome | 'judge' }) => {

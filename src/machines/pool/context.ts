@@ -18,6 +18,7 @@ import type {
   PoolOrigin,
   PoolSpec,
   ProbeOutcome,
+  Progress,
   Proof,
   RestartMemory,
   RunRecord,
@@ -123,11 +124,14 @@ export interface PoolContext {
     readonly outcome: ProbeOutcome | null;
     readonly load: Load | null;
     readonly vramUsedBytes: number | null;
-    readonly progress: { readonly step: 'engine' | 'model'; readonly doneBytes: number | null; readonly totalBytes: number | null } | null;
+    /** Engine and model are made present side by side. */
+    readonly progress: { readonly engine: Progress | null; readonly model: Progress | null };
   };
 }
 
 export const noProbes: ProbeTally = { failures: 0, passes: 0, hostSuspected: false };
+
+export const noProgress: PoolContext['samples']['progress'] = { engine: null, model: null };
 
 export const unknownLoad: Load = { slotsTotal: null, slotsFree: null, inFlight: null };
 
@@ -161,5 +165,5 @@ export const initialContext = (input: PoolInput): PoolContext => ({
   retry: null,
   phase: null,
   memoryFailed: null,
-  samples: { at: null, outcome: null, load: null, vramUsedBytes: null, progress: null },
+  samples: { at: null, outcome: null, load: null, vramUsedBytes: null, progress: noProgress },
 });

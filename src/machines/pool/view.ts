@@ -6,7 +6,7 @@ import { publicIdOf } from '../policies/berths.ts';
 import { pathOf, rfc3339, rfc3339OrNull } from '../policies/describe.ts';
 import { reasonRow } from '../reasons.ts';
 import type { PoolStatus } from '../views.ts';
-import type { PoolState } from '../vocabulary.ts';
+import type { PoolState, Progress } from '../vocabulary.ts';
 import type { PoolContext } from './context.ts';
 import { isLive, showsSuspicion, slotsOf } from './reports.ts';
 
@@ -98,8 +98,17 @@ const errorView = ({ lastError }: PoolContext, { since }: PoolSurroundings): Poo
     tail: lastError.ending?.tail ?? [],
   };
 
-const progressView = ({ samples: { progress } }: PoolContext, state: PoolState): PoolStatus['progress'] =>
-  state !== 'provisioning' || progress === null ? null : { step: progress.step, done_bytes: progress.doneBytes, total_bytes: progress.totalBytes };
+/** Of engine and model the one that has more before it. */
+const progressView = ({ samples: { progress } }: PoolContext, state: PoolState): PoolStatus['progress'] => {
+  if (state !== 'provisioning') return null;
+  const step = ahead(progress.engine) > ahead(progress.model) ? 'engine' : 'model';
+  const shown = progress[step];
+  return shown && { step, done_bytes: shown.doneBytes, total_bytes: shown.totalBytes, bytes_per_second: shown.bytesPerSecond };
+};
+
+/** How much is unknown is more than any number. */
+const ahead = (progress: Progress | null): number =>
+  progress === null ? -1 : progress.totalBytes === null ? Number.POSITIVE_INFINITY : progress.totalBytes - (progress.doneBytes ?? 0);
 
 /** Null as soon as one part is unknown. */
 const sum = (parts: readonly (number | null)[]): number | null =>

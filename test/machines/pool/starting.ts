@@ -82,8 +82,12 @@ describe('a pool that is declared', () => {
 
   it('is not moved by a phase that comes after its work is done, and shows progress while it lasts', async () => {
     const pool = drive();
-    pool.send({ type: 'progress.made', step: 'model', doneBytes: 5, totalBytes: 10 });
-    expect(pool.view().progress).toEqual({ step: 'model', done_bytes: 5, total_bytes: 10 });
+    pool.send({ type: 'progress.made', step: 'model', doneBytes: 5, totalBytes: 10, bytesPerSecond: 2 });
+    expect(pool.view().progress).toEqual({ step: 'model', done_bytes: 5, total_bytes: 10, bytes_per_second: 2 });
+    pool.send({ type: 'progress.made', step: 'engine', doneBytes: 4, totalBytes: 10, bytesPerSecond: null });
+    expect(pool.view().progress, 'the one that has more before it').toMatchObject({ step: 'engine', done_bytes: 4, bytes_per_second: null });
+    pool.send({ type: 'progress.made', step: 'model', doneBytes: 6, totalBytes: null, bytesPerSecond: null });
+    expect(pool.view().progress).toMatchObject({ step: 'model', total_bytes: null });
     await pool.open('provisionEngine').answer(engine);
     pool.send({ type: 'provision.advanced', step: 'engine', phase: 'fetching' });
     expect(pool.where()).toBe('provisioning.(engine.present,model.resolving)');

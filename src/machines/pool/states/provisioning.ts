@@ -93,7 +93,7 @@ const model = pool.createStateConfig({
 
 export const provisioning = pool.createStateConfig({
   type: 'parallel',
-  entry: ['clearReason', { type: 'announce', params: { state: 'provisioning' } }, { type: 'remember', params: { phase: null } }],
+  entry: ['clearReason', 'forgetProgress', { type: 'announce', params: { state: 'provisioning' } }, { type: 'remember', params: { phase: null } }],
   states: { engine, model },
   onDone: { target: 'starting.admitting' },
   on: {

@@ -9,7 +9,7 @@ import { type ChildResult, childRunner } from '../../gpu/run-child.ts';
 import type { Cause, EnginePresent } from '../../machines/vocabulary.ts';
 
 type Said = Pick<EnginePresent, 'version' | 'knownFlags'>;
-type AskExecutable = (executable: string, adapter: EngineAdapter, env: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<Said>;
+export type AskExecutable = (executable: string, adapter: EngineAdapter, env: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<Said>;
 
 /** Far more than any `--help`. */
 const mostOutputBytes = 1024 * 1024;

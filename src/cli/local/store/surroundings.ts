@@ -1,0 +1,44 @@
+/** The store as the daemon would see it: from the same variables and the same pools file. */
+import { existsSync } from 'node:fs';
+import { homedir, hostname } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { judgeEnvironment } from '../../../config/environment.ts';
+import { loadPools } from '../../../config/pools-file.ts';
+import type { PoolSpec } from '../../../machines/vocabulary.ts';
+import { hubSettings } from '../../../provisioning/hub/settings.ts';
+import { type StorePaths, storePaths } from '../../../provisioning/store/paths.ts';
+import type { CliContext } from '../../context.ts';
+import { CliError, exitCodes } from '../../exit.ts';
+
+export interface StoreAround {
+  readonly paths: StorePaths;
+  readonly baseDir: string;
+  readonly stateDir: string;
+  readonly poolsFile: string;
+  /** Null: there is no such file, and nobody named one. */
+  readonly pools: readonly PoolSpec[] | null;
+  readonly simulated: boolean;
+  readonly hub: ReturnType<typeof hubSettings>;
+}
+
+const nothingAsked = { ok: true, pools: [] } as const;
+
+/** `poolsFile`: named on the command line; null: as for the daemon; `none`: it is not asked what pools there are. */
+export const lookAround = ({ env }: CliContext, poolsFile: string | null, pools: 'asked' | 'none' = 'asked'): StoreAround => {
+  const given = poolsFile === null ? env : { ...env, POOL_MANAGERD_CONFIG: resolve(poolsFile) };
+  const home = env['HOME'] ?? homedir();
+  const { environment, mistakes } = judgeEnvironment(given, { hostname: hostname(), home, cwd: process.cwd() });
+  const loaded = pools === 'none' ? nothingAsked : loadPools(environment.poolsFile);
+  const all = [...mistakes, ...(loaded.ok ? [] : loaded.mistakes)];
+  if (!loaded.ok || all.length > 0) throw new CliError(all.join('\n'), exitCodes.configuration);
+  const { file } = environment.poolsFile;
+  return {
+    paths: storePaths(environment.cacheDir),
+    baseDir: dirname(file),
+    stateDir: environment.stateDir,
+    poolsFile: file,
+    pools: pools === 'asked' && existsSync(file) ? loaded.pools : null,
+    simulated: environment.gpuSource.kind === 'simulated',
+    hub: hubSettings(env, home),
+  };
+};

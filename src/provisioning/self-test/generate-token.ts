@@ -1,0 +1,92 @@
+/** Has an engine generate one token with a tiny model, on a socket of its own and without a card: it starts, it computes, it answers. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { CauseError, isCause } from '../../cause.ts';
+import type { EngineAdapter } from '../../engines/adapter.ts';
+import type { PoolSpec } from '../../machines/vocabulary.ts';
+import { helper } from '../../os/helper.ts';
+import { askSocket } from './ask-socket.ts';
+
+const tinyModel = fileURLToPath(new URL('./tiny.gguf', import.meta.url));
+const lookEveryMs = 50;
+const mostSaid = 4_000;
+
+export interface TokenTest {
+  readonly executable: string;
+  readonly adapter: EngineAdapter;
+  readonly help: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly deadlineMs: number;
+}
+
+/** Milliseconds from start to token; null: this engine cannot be asked for one in this way. Rejects with `engine_incompatible`. */
+export const generateToken = async ({ executable, adapter, help, env, deadlineMs }: TokenTest, signal: AbortSignal): Promise<number | null> => {
+  const dir = await mkdtemp(join(tmpdir(), 'pool-managerd-self-test-'));
+  try {
+    const socket = join(dir, 'engine.sock');
+    const argv = adapter.selfTest?.serve(tinyModel, socket, help) ?? null;
+    if (argv === null || adapter.token === null) return null;
+    const begun = performance.now();
+    const ending = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
+    const engine = start(executable, argv, env, dir);
+    try {
+      const answered = await Promise.race([tokenOf(adapter, socket, ending), engine.ended]);
+      if (answered === true) return Math.round(performance.now() - begun);
+      throw new CauseError({ code: 'engine_incompatible', message: `${answered}; it said ${JSON.stringify(engine.said().trim().slice(-600))}` });
+    } finally {
+      await engine.end();
+    }
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+};
+
+const start = (executable: string, argv: readonly string[], env: Readonly<Record<string, string>>, cwd: string) => {
+  const command = helper(executable, argv);
+  const child = spawn(command.file, command.argv, { cwd, env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-mostSaid);
+    });
+  }
+  const gone = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(`expected ${executable} to start, found ${error.message}`));
+    child.once('exit', (code, by) => resolve(`expected ${executable} to generate a token, found that it ended with ${by ?? `code ${code}`}`));
+  });
+  return {
+    ended: gone,
+    said: () => said,
+    /** A session of its own: what it started goes with it. */
+    end: async (): Promise<void> => {
+      if (child.pid === undefined) return;
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // It has ended already.
+      }
+      await gone;
+    },
+  };
+};
+
+/** True, or what was found instead. */
+const tokenOf = async (adapter: EngineAdapter, socket: string, signal: AbortSignal): Promise<true | string> => {
+  const spec = {} as PoolSpec;
+  const ask = adapter.token?.ask(spec, { id: 'tiny', path: tinyModel, bytes: null }) ?? null;
+  if (ask === null || adapter.token === null) return 'expected a way to ask for a token, found none';
+  for (;;) {
+    if (signal.aborted) return 'expected a token in time, found none';
+    const health = await askSocket(socket, adapter.liveness.ask(spec), signal).catch(() => null);
+    if (health !== null && adapter.liveness.read(health) === 'ok') break;
+    await pause(lookEveryMs, undefined, { signal }).catch(() => undefined);
+  }
+  const answer = await askSocket(socket, ask, signal).catch((thrown: unknown) => String(thrown));
+  if (typeof answer === 'string') return `expected a token, found ${answer}`;
+  const verdict = adapter.token.read(answer);
+  return verdict === true ? true : isCause(verdict) ? verdict.message : 'expected a token, found none';
+};

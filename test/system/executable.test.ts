@@ -1,0 +1,158 @@
+/** The executable with Node inside: built, built again, started where there is no Node, and put through the end-to-end tests. */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeExecutable } from '../../tools/build.ts';
+import { makeBareRoot, whyNoBareRoot } from '../kit/bare-root.ts';
+import { openHouse } from '../kit/daemon.ts';
+import { freePorts } from '../kit/free-ports.ts';
+import { until } from '../kit/until.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+let dir: string;
+let executable: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'pool-managerd-build-'));
+  executable = await makeExecutable(dir);
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+const digestOf = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
+
+describe('the executable', () => {
+  it('says its version, commit and date, whatever NODE_OPTIONS asks for', () => {
+    const { stdout, stderr, status } = spawnSync(executable, ['--version'], {
+      encoding: 'utf8',
+      env: { NODE_OPTIONS: '--inspect=0 --require=/nowhere' },
+    });
+    const commit = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+ \(commit [0-9a-f]{12}(-changed)?, \d{4}-\d\d-\d\d\)\n$/);
+    expect(stdout).toContain(commit);
+  });
+
+  it('is the same when it is built again', async () => {
+    const before = digestOf(executable);
+    expect(digestOf(await makeExecutable(dir))).toBe(before);
+  });
+
+  it('contains no path of the machine that built it', () => {
+    expect(readFileSync(join(dir, 'pool-managerd.mjs'), 'utf8')).not.toContain(root);
+  });
+
+  it('walks the tour of the demo', () => {
+    const { status, stdout, stderr } = spawnSync(executable, ['demo', '--tour'], {
+      encoding: 'utf8',
+      cwd: dir,
+      timeout: 200_000,
+      env: { PATH: '/usr/bin:/bin', HOME: dir },
+    });
+    expect(status, `${stdout}\n${stderr}`).toBe(0);
+  });
+
+  it('passes end-to-end tests in the place of the sources', () => {
+    const files = ['commands', 'crash-and-restart', 'token', 'hardening'].map((name) => `test/e2e/${name}.test.ts`);
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      ['node_modules/vitest/vitest.mjs', 'run', '--maxWorkers', '1', '--maxConcurrency', '1', '--testTimeout', '120000', ...files],
+      {
+        cwd: root,
+        encoding: 'utf8',
+        env: { ...process.env, EXECUTABLE: executable },
+      },
+    );
+    expect(status, stdout.slice(-6000)).toBe(0);
+  });
+});
+
+const whyNot = whyNoBareRoot();
+if (whyNot !== null) console.log(`not run: the executable without Node: ${whyNot}`);
+
+describe.skipIf(whyNot !== null)('where there is no Node (needs root)', () => {
+  it('starts, raises a pool with the stub that it has inside, and ends', async () => {
+    const bare = await makeBareRoot(executable);
+    const { first, last } = await freePorts(4);
+    try {
+      expect((await bare.files()).filter((file) => /node/i.test(file))).toEqual([]);
+      const stub = join(bare.dir, 'srv/llama-server');
+      await writeFile(stub, '#!/bin/sh\nexec /usr/bin/pool-managerd stub-llama-server "$@"\n', { mode: 0o755 });
+      await writeFile(join(bare.dir, 'srv/model.gguf'), 'a model');
+      const pool = {
+        id: 'a',
+        engine: 'llamacpp',
+        model: '/srv/model.gguf',
+        devices: [0],
+        env: { STUB_LOAD_MS: '0' },
+        provisioning: { mode: 'external', executable: '/srv/llama-server' },
+      };
+      await writeFile(join(bare.dir, 'srv/pools.yaml'), JSON.stringify({ pools: [pool] }));
+      const daemon = bare.start('/usr/bin/pool-managerd', ['serve'], {
+        POOL_MANAGERD_BIND_ADDR: `127.0.0.1:${first}`,
+        POOL_MANAGERD_PORT_RANGE: `${first + 1}-${last}`,
+        PROMETHEUS_METRICS_PORT: '0',
+        POOL_MANAGERD_GPU_SOURCE: 'simulated:1x24GiB',
+        POOL_MANAGERD_LAUNCHER: 'detached',
+        POOL_MANAGERD_SHUTDOWN: 'drain',
+        POOL_MANAGERD_CONFIG: '/srv/pools.yaml',
+        POOL_MANAGERD_STATE_DIR: '/srv/state',
+        POOL_MANAGERD_RUNTIME_DIR: '/srv/engines',
+      });
+      let said = '';
+      for (const stream of [daemon.stdout, daemon.stderr]) stream?.on('data', (data) => (said += String(data)));
+      const ended = new Promise((settle) => daemon.once('exit', settle));
+      const ready = async () => {
+        if (daemon.exitCode !== null) throw new Error(`it ended with ${daemon.exitCode}: ${said}`);
+        const answer = await fetch(`http://127.0.0.1:${first}/v2/pools/a/status`).catch(() => null);
+        return answer?.ok === true && /"ready":true/.test(await answer.text());
+      };
+      await until('the pool to be ready', ready, 30_000).catch((thrown: unknown) => {
+        throw new Error(said, { cause: thrown });
+      });
+      daemon.kill('SIGTERM');
+      expect(await ended, said).toBe(0);
+    } finally {
+      await bare.remove();
+    }
+  });
+});
+
+/** What a machine with other work makes of a bare Node tells what it makes of ours. */
+it('answers /health within 300 ms of its start, at the median, or eight times what a bare Node takes to start', async () => {
+  const house = await openHouse();
+  try {
+    await house.declare([]);
+    const [ours, bare]: [number[], number[]] = [[], []];
+    for (let n = 0; n < 9; n += 1) {
+      const begunBare = performance.now();
+      execFileSync(process.execPath, ['-e', '0']);
+      bare.push(performance.now() - begunBare);
+      const { first } = await freePorts(2);
+      const begun = performance.now();
+      const daemon = spawn(executable, ['serve'], {
+        cwd: house.dir,
+        env: {
+          HOME: house.dir,
+          POOL_MANAGERD_BIND_ADDR: `127.0.0.1:${first}`,
+          PROMETHEUS_METRICS_PORT: '0',
+          POOL_MANAGERD_GPU_SOURCE: 'simulated:1x24GiB',
+        },
+        stdio: 'ignore',
+      });
+      const ended = new Promise((settle) => daemon.once('exit', settle));
+      await until('/health', async () => (await fetch(`http://127.0.0.1:${first}/health`).catch(() => null))?.ok === true, 20_000, 2);
+      ours.push(performance.now() - begun);
+      daemon.kill('SIGTERM');
+      expect(await ended).toBe(0);
+    }
+    console.log(`start to /health: ${ours.map(Math.round).join(' ')} ms; a bare Node: ${bare.map(Math.round).join(' ')} ms`);
+    expect(median(ours)).toBeLessThan(Math.max(300, 8 * median(bare)));
+  } finally {
+    await house.close();
+  }
+});
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
