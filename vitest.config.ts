@@ -4,7 +4,7 @@ import { reporters } from './tools/test-reporters.ts';
 import { slowTests } from './vitest.slow.ts';
 
 /** Tests that start processes, or change the one they run in. */
-const withProcesses = 'test/{actors,demo,e2e,faults,gpu,os,project}/**/*.test.ts';
+const withProcesses = 'test/{actors,cli,demo,e2e,faults,gpu,os,project,provisioning}/**/*.test.ts';
 
 const common = {
   pool: 'forks' as const,

@@ -12,7 +12,7 @@ export type Shell = (typeof shells)[number];
 /** The command that prints ids of pools, one a line, and nothing where there is no daemon. */
 export const idsCommand = 'completion-ids';
 
-export const completionFor = (shell: Shell, program: Command): string => ({ bash, zsh, fish })[shell](commandsOf(program));
+export const completionFor = (dialect: Shell, program: Command): string => ({ bash, zsh, fish })[dialect](commandsOf(program));
 
 interface Completed {
   readonly name: string;

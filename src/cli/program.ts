@@ -176,8 +176,8 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
       'after',
       '\nInstall:\n  source <(pool-managerd completion bash)     in ~/.bashrc; the same with zsh in ~/.zshrc\n  pool-managerd completion fish | source      in ~/.config/fish/config.fish',
     )
-    .action((shell: Shell) => {
-      context.stdout.write(completionFor(shell, program));
+    .action((dialect: Shell) => {
+      context.stdout.write(completionFor(dialect, program));
     });
   const config = program.command('config').description('the pools file, without a daemon');
   config

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tarGz } from '../kit/archives.ts';
-import { daemonHouse, type House, patient } from '../kit/daemon.ts';
+import { type Daemon, daemonHouse, type House, patient } from '../kit/daemon.ts';
 import { asking } from '../kit/daemon-api.ts';
 import { fileServer, sha256Of } from '../kit/file-server.ts';
 import { hubStandIn } from '../kit/hub.ts';
@@ -12,6 +12,12 @@ import { hubStandIn } from '../kit/hub.ts';
 const content = randomBytes(2_000_000);
 const half = 1_000_000;
 const checksum = `sha256:${sha256Of(content)}`;
+
+const endOf = async (daemon: Daemon): Promise<{ readonly code: number | null; readonly ms: number }> => {
+  const begun = performance.now();
+  const { code } = await daemon.end();
+  return { code, ms: performance.now() - begun };
+};
 
 const partBytes = ({ dir }: House): number => {
   const parts = join(dir, '.cache', 'pool-managerd', 'parts');
@@ -75,7 +81,7 @@ describe.concurrent('a model that the pools file names by its URL', patient, () 
     const server = await fileServer(t);
     const model = server.put('/tiny.gguf', {
       content,
-      script: [{ kind: 'stall', afterBytes: half }, { kind: 'stall', afterBytes: 0 }, { kind: 'serve' }],
+      script: [{ kind: 'stall', afterBytes: half }, { kind: 'stall', afterBytes: 0 }, { kind: 'stall', afterBytes: 0 }, { kind: 'serve' }],
     });
     const house = await daemonHouse(t);
     await house.declare([house.stub('pool-0', { model, model_source: { checksum } })]);
@@ -96,7 +102,13 @@ describe.concurrent('a model that the pools file names by its URL', patient, () 
     expect(partBytes(house), 'what is there stays').toBe(half);
 
     await next.ask('POST', '/v2/pools/pool-0/preload');
-    await next.ready('pool-0');
+    await asking('it to be gone on with once more', () => server.asked.length === 3);
+    const { code, ms } = await endOf(next);
+    expect(code, 'an orderly end in the middle').toBe(0);
+    expect(ms).toBeLessThan(5_000);
+
+    const last = await house.start();
+    await last.ready('pool-0');
     expect(server.sentBytes()).toBe(content.length);
   });
 

@@ -153,7 +153,7 @@ const births = fc.constantFrom(
   { ...recordedInput('ready'), orphaned: true },
 );
 
-describe('any sequence of events, answers, failures and time', () => {
+describe('any sequence of events, answers, failures and time', { timeout: 60_000 }, () => {
   const reached = new Set<string>();
 
   it('keeps the invariants, throws nothing, starts nothing twice, and folds', async () => {

@@ -79,7 +79,7 @@ const rows: readonly Row[] = [
   {
     area: 'http',
     is: 'the API; all it shows is handed in',
-    values: ['shared', ...words],
+    values: ['shared', 'os/own-files.ts', ...words],
     types: ['machines'],
     packages: ['hono', '@hono/node-server', 'hono-openapi', 'valibot', '@valibot/to-json-schema'],
     node: 'all',

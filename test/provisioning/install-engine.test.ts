@@ -1,7 +1,7 @@
 /** A released engine comes to be installed: only what was asked for, only once it has shown what it can, and beside others. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import { createInstallEngine, type InstallEngine, type WantedEngine } from '../../src/provisioning/engines/install.ts';
@@ -131,6 +131,18 @@ describe('a release', () => {
     const it = await begin(context, program('4.0.0'), [], '/server');
     const engine = await it.daemon()({ ...it.wanted, installDir: 'here' }, passenger());
     expect(engine).toMatchObject({ version: '4.0.0', executable: expect.stringMatching(/\/here\/llamacpp-[0-9a-f]+\/files\/llama-server$/) });
+  });
+
+  it('that a daemon was killed over is begun anew from its archive, and nothing of the first try is in it', async (context) => {
+    const it = await begin(context, releaseOf(program()));
+    const { executable } = await it.daemon()(it.wanted, passenger());
+    const [key = ''] = installed(it);
+    const dir = join(it.paths.engines, key);
+    rmSync(join(dir, 'install.json'));
+    mkdirSync(join(it.paths.engines, `.staging-${key}`, 'files', 'evil'), { recursive: true });
+    expect(await it.daemon()(it.wanted, passenger())).toMatchObject({ executable });
+    expect(readdirSync(join(dir, 'files')).sort()).toEqual(['bin', 'lib']);
+    expect(readdirSync(it.paths.engines).filter((name) => name.startsWith('.staging'))).toEqual([]);
   });
 
   it('is installed once for all who want it', async (context) => {

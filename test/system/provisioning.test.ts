@@ -1,9 +1,10 @@
 /** The real llama-server out of an archive and a real model out of a hub: from an empty cache to ready, by the pools file alone. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { readEngineRecord } from '../../src/provisioning/engines/record.ts';
 import { usualPatience } from '../../src/provisioning/models/ensure.ts';
@@ -13,23 +14,10 @@ import { sha256Of } from '../kit/file-server.ts';
 import { hubStandIn } from '../kit/hub.ts';
 import { realEngine } from '../kit/llama-server.ts';
 import { passenger, testStore, wantedModel } from '../kit/provisioning.ts';
+import { libraries, releaseOf } from '../kit/release.ts';
 
 const installation = realEngine === null ? null : dirname(realEngine);
-const lib = 'usr/lib/x86_64-linux-gnu';
-
-/** As releases are: the program, its libraries, and a way to find them from wherever it lies. */
-const releaseOf = async (from: string): Promise<Buffer> => {
-  const dir = await temporaryDir();
-  mkdirSync(join(dir, 'usr/bin'), { recursive: true });
-  cpSync(join(from, 'usr/bin/llama-server'), join(dir, 'usr/bin/llama-server'));
-  cpSync(join(from, lib), join(dir, lib), { recursive: true, verbatimSymlinks: true });
-  const script = `#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\nexec "$here/${lib}/ld-linux-x86-64.so.2" --library-path "$here/${lib}:$here/${lib}/llama" "$here/usr/bin/llama-server" "$@"\n`;
-  writeFileSync(join(dir, 'llama-server'), script);
-  chmodSync(join(dir, 'llama-server'), 0o755);
-  return execFileSync('tar', ['-czf', '-', '-C', dir, '.'], { maxBuffer: 512 * 1024 * 1024 });
-};
-
-describe.skipIf(installation === null || !existsSync(join(installation, lib)))('the real llama-server', patient, () => {
+describe.skipIf(installation === null || !existsSync(join(installation, libraries)))('the real llama-server', patient, () => {
   it('by URL and digest, with a model by hf:, goes from an empty cache to ready with no other step, and again without a network', async (t) => {
     const hub = await hubStandIn(t);
     hub.commit('org/tiny', { 'tiny.gguf': readFileSync(join(import.meta.dirname, '../../src/provisioning/self-test/tiny.gguf')) });
@@ -58,6 +46,15 @@ describe.skipIf(installation === null || !existsSync(join(installation, lib)))('
   });
 });
 
+/** The 99th percentile, milliseconds. */
+const delayDuring = async (work: () => Promise<unknown>): Promise<number> => {
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  await work();
+  delay.disable();
+  return delay.percentile(99) / 1e6;
+};
+
 /** A server in a process of its own, so that neither client waits for the other's loop. */
 const serveFile = async (file: string, t: TestContext): Promise<string> => {
   const program = `const {createReadStream,statSync}=require('node:fs');const size=statSync(process.argv[1]).size;
@@ -78,17 +75,16 @@ describe('a file of 2 GiB from loopback', () => {
     execFileSync('curl', ['-sS', '-o', join(dir, 'large'), reference]);
     const sum = execFileSync('sha256sum', [join(dir, 'large')], { encoding: 'utf8' }).slice(0, 64);
     const plainMs = performance.now() - begun;
+    const idle = await delayDuring(() => pause(2_000));
     const store = await testStore(usualPatience, join(dir, 'cache'));
-    const delay = monitorEventLoopDelay({ resolution: 5 });
-    delay.enable();
     const began = performance.now();
-    await store.find(wantedModel({ reference, checksum: `sha256:${sum}` }), passenger());
+    const busy = await delayDuring(() => store.find(wantedModel({ reference, checksum: `sha256:${sum}` }), passenger()));
     const ourMs = performance.now() - began;
-    delay.disable();
     console.info(
-      `curl and sha256sum: ${Math.round(plainMs)} ms; ours: ${Math.round(ourMs)} ms; loop delay p99 ${(delay.percentile(99) / 1e6).toFixed(1)} ms`,
+      `curl and sha256sum: ${Math.round(plainMs)} ms; ours: ${Math.round(ourMs)} ms; loop delay p99 ${busy.toFixed(1)} ms, idle ${idle.toFixed(1)} ms`,
     );
-    expect(delay.percentile(99) / 1e6).toBeLessThan(50);
+    // What a machine with other work does to an idle loop is not ours.
+    expect(busy).toBeLessThan(Math.max(50, 2 * idle));
     expect(ourMs).toBeLessThan(plainMs * 1.25);
   });
 });

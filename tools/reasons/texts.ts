@@ -11,7 +11,8 @@ export interface ReasonText {
 const status = '`pool-managerd status POOL` names it: message and details.';
 const lastWords = '`pool-managerd logs POOL --previous` shows the last words of the engine that ended.';
 const cards = '`pool-managerd gpus` shows what is free, in use and promised.';
-const later = 'Of a later version: this one fetches and builds nothing.';
+const later = 'Of a later version: this one builds nothing.';
+const fetching = 'What is fetched from where: [engines and models](provisioning.md).';
 
 export const reasonTexts = {
   operator: {
@@ -166,17 +167,17 @@ export const reasonTexts = {
     act: ['Load the new module (end everything on the GPUs first) or start the machine again.'],
   },
   engine_missing: {
-    means: 'There is no executable of the engine where it was looked for.',
+    means: 'There is no executable of the engine where it was looked for, or no release at its URL.',
     look: [status],
-    act: ['Install it, or name it in `provisioning.executable`; then `pool-managerd start POOL`.'],
+    act: ['Install it, name it in `provisioning.executable`, or correct `provisioning.binary.url`; then `pool-managerd start POOL`.'],
   },
   engine_incompatible: {
-    means: 'The engine is there and cannot be used: too old, lacks a flag that is needed, or cannot prove where its memory is.',
+    means: 'The engine is there and cannot be used: too old, without CUDA, lacks a flag that is needed, or cannot prove where its memory is.',
     look: [status, 'What each engine needs: [engines](engines.md).'],
     act: ['Install another version; then `pool-managerd start POOL`.'],
   },
   model_missing: {
-    means: 'There is no model where `model` says.',
+    means: 'There is no model where `model` says: at its path, its URL, or in its repository.',
     look: [status, 'Under systemd: whether the user `llama-engine` may read it, and that it is not below `/home`.'],
     act: ['Put it there or correct `model`; then `pool-managerd start POOL`.'],
   },
@@ -191,27 +192,43 @@ export const reasonTexts = {
     act: ['Correct it as the message says. A changed pools file is taken up by itself.'],
   },
   build_failed: { means: 'The engine could not be built from source.', look: [status], act: [later] },
-  install_failed: { means: 'The engine could not be installed.', look: [status], act: [later] },
-  digest_mismatch: { means: 'What was fetched is not what its checksum says.', look: [status], act: [`Never use it. ${later}`] },
+  install_failed: {
+    means: 'The archive of the engine is refused, or the engine is not in it.',
+    look: [status, fetching],
+    act: ['Take another release, or name the program in `provisioning.binary.executable`; then `pool-managerd start POOL`.'],
+  },
+  digest_mismatch: {
+    means: 'What was fetched is not what its checksum says. Nothing of it was kept.',
+    look: [status, 'What whoever publishes the file says its SHA-256 is.'],
+    act: ['Correct the checksum if it was wrong, else ask them; then `pool-managerd start POOL`.'],
+  },
   download_unauthorized: {
-    means: 'The place that the model would come from wants another login; or this version does not fetch from there.',
-    look: [status],
-    act: ['Fetch the model by hand and name its path in `model`.'],
+    means: 'The place that the model comes from wants a login, or another one. A hub says so also of what is not there.',
+    look: [status, fetching],
+    act: ['Give the daemon HF_TOKEN, accept the terms of the model on the hub, or correct `model`; then `pool-managerd start POOL`.'],
   },
   download_unreachable: {
-    means: 'The place that the model would come from cannot be reached, or is none that this version fetches from.',
-    look: [status],
-    act: ['Fetch the model by hand and name its path in `model`.'],
+    means: 'The place that the model or engine comes from cannot be reached: name, network, proxy or server.',
+    look: [status, '`curl -I URL` from this machine, as this user.'],
+    act: ['It is tried again by itself. HTTPS_PROXY and HF_ENDPOINT name a proxy and a mirror.'],
   },
-  download_stalled: { means: 'A download stood still for too long.', look: [status], act: [later] },
-  download_failed: { means: 'A download broke off.', look: [status], act: [later] },
+  download_stalled: {
+    means: 'A download brought less than a kilobyte a second for a minute.',
+    look: [status],
+    act: ['It goes on by itself where it stopped.'],
+  },
+  download_failed: {
+    means: 'A download broke off several times, or its server answers with errors.',
+    look: [status],
+    act: ['It goes on by itself where it stopped.'],
+  },
   disk_full: {
-    means: 'The disk with the state directory has no room: what must survive a restart could not be written.',
-    look: ['`df -h` of the state directory, `du -sh` of its `logs`.'],
+    means: 'The disk with the state directory has no room for what must survive a restart, or that with the cache none for what is to be fetched.',
+    look: [status, '`df -h` of both directories, `du -sh` of `logs` in the former, `pool-managerd prune` for the latter.'],
     act: ['Free room; it goes on by itself. Engines that run are not touched meanwhile.'],
   },
   state_store_failed: {
-    means: 'The state directory cannot be written, for another reason than room.',
+    means: 'The state directory or the cache cannot be written, for another reason than room.',
     look: [status, 'Its owner and mode, and the kernel log for errors of the disk.'],
     act: ['Mend it; it goes on by itself. No engine is started whose record could not be kept, since it could not be found again.'],
   },

@@ -20,7 +20,8 @@ export interface Repository {
 }
 
 const deadlineMs = 30_000;
-const mostBytes = 32 * 1024 * 1024;
+/** Of a repository with ten thousand files. */
+const mostBytes = 8 * 1024 * 1024;
 const hex = (length: number) => v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${length}}$`)));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 

@@ -36,8 +36,8 @@ const fallbacks = { download: 'download_failed', hash: 'model_missing', unpack: 
 
 /** Whoever starts this thread gives it a job. */
 const job: Job = workerData;
-try {
-  tell({ kind: 'done', output: await run(job) });
-} catch (thrown) {
-  tell({ kind: 'failed', cause: causeOf(thrown, fallbacks[job.kind]) });
-}
+// No await at the top: in the executable this is a CommonJS script.
+run(job).then(
+  (output) => tell({ kind: 'done', output }),
+  (thrown: unknown) => tell({ kind: 'failed', cause: causeOf(thrown, fallbacks[job.kind]) }),
+);

@@ -1,17 +1,16 @@
 /** Has an engine generate one token with a tiny model, on a socket of its own and without a card: it starts, it computes, it answers. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { CauseError, isCause } from '../../cause.ts';
 import type { EngineAdapter } from '../../engines/adapter.ts';
 import type { PoolSpec } from '../../machines/vocabulary.ts';
 import { helper } from '../../os/helper.ts';
+import { readOwnFile } from '../../os/own-files.ts';
 import { askSocket } from './ask-socket.ts';
 
-const tinyModel = fileURLToPath(new URL('./tiny.gguf', import.meta.url));
 const lookEveryMs = 50;
 const mostSaid = 4_000;
 
@@ -28,13 +27,15 @@ export const generateToken = async ({ executable, adapter, help, env, deadlineMs
   const dir = await mkdtemp(join(tmpdir(), 'pool-managerd-self-test-'));
   try {
     const socket = join(dir, 'engine.sock');
+    const tinyModel = join(dir, 'tiny.gguf');
+    await writeFile(tinyModel, await readOwnFile('src/provisioning/self-test', 'tiny.gguf'));
     const argv = adapter.selfTest?.serve(tinyModel, socket, help) ?? null;
     if (argv === null || adapter.token === null) return null;
     const begun = performance.now();
     const ending = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
     const engine = start(executable, argv, env, dir);
     try {
-      const answered = await Promise.race([tokenOf(adapter, socket, ending), engine.ended]);
+      const answered = await Promise.race([tokenOf(adapter, tinyModel, socket, ending), engine.ended]);
       if (answered === true) return Math.round(performance.now() - begun);
       throw new CauseError({ code: 'engine_incompatible', message: `${answered}; it said ${JSON.stringify(engine.said().trim().slice(-600))}` });
     } finally {
@@ -75,9 +76,9 @@ const start = (executable: string, argv: readonly string[], env: Readonly<Record
 };
 
 /** True, or what was found instead. */
-const tokenOf = async (adapter: EngineAdapter, socket: string, signal: AbortSignal): Promise<true | string> => {
+const tokenOf = async (adapter: EngineAdapter, model: string, socket: string, signal: AbortSignal): Promise<true | string> => {
   const spec = {} as PoolSpec;
-  const ask = adapter.token?.ask(spec, { id: 'tiny', path: tinyModel, bytes: null }) ?? null;
+  const ask = adapter.token?.ask(spec, { id: 'tiny', path: model, bytes: null }) ?? null;
   if (ask === null || adapter.token === null) return 'expected a way to ask for a token, found none';
   for (;;) {
     if (signal.aborted) return 'expected a token in time, found none';

@@ -119,13 +119,13 @@ export const reasonOf = ({ reason, degraded }: LivePool): Described[] => [
 
 export const progressOf = ({ progress, pool_id }: LivePool): Described | null => {
   if (progress === null) return null;
-  const { step, done_bytes, total_bytes } = progress;
+  const { step, done_bytes, total_bytes, bytes_per_second } = progress;
   const isKnown = done_bytes !== null && total_bytes !== null && total_bytes > 0;
   return h(
     'span',
     { class: 'progress' },
     h('progress', { 'aria-label': `${pool_id}: ${step}`, ...(isKnown && { max: total_bytes, value: done_bytes }) }),
-    ` ${step} ${bytes(done_bytes)} of ${bytes(total_bytes)}`,
+    ` ${step} ${bytes(done_bytes)} of ${bytes(total_bytes)}${bytes_per_second === null ? '' : `, ${bytes(bytes_per_second)} a second`}`,
   );
 };
 

@@ -7,7 +7,7 @@ import { chartOf, type DrawnChart } from './chart.ts';
 import { type Described, h } from './dom.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { momentDetails, momentList } from './moment-views.ts';
-import type { Actor, Cast, Moment } from './moments.ts';
+import { type Actor, type Cast, type Moment, machines } from './moments.ts';
 import { lookOn, type Onlooker } from './onlooker.ts';
 import { go, hrefOf } from './route.ts';
 import { lineKey } from './state-path.ts';
@@ -95,7 +95,7 @@ const actorOf = (cast: Cast, asked: string | null): Actor | null => {
 };
 
 const sorted = (cast: Cast): readonly Actor[] => {
-  const rank = ({ machine }: Actor): number => (machine === 'node' ? 0 : machine === 'registration' ? 1 : 2);
+  const rank = ({ machine }: Actor): number => machines.indexOf(machine);
   return [...cast.values()].sort((one, other) => rank(one) - rank(other) || (one.id < other.id ? -1 : 1));
 };
 
@@ -194,10 +194,10 @@ const chooser = (cast: Cast, actor: Actor | null): Described =>
           key: id,
           href: hrefOf('statecharts', id),
           'aria-current': actor?.id === id ? 'true' : null,
-          class: machine === 'pool' ? `actor s-${path.split('.')[0]}` : 'actor',
+          class: `actor s-${path.split('.')[0]}`,
         },
-        h('b', {}, id),
-        h('span', { class: 'at' }, machine === 'pool' ? inWords(path) : ''),
+        h('b', { title: id }, id.length > 18 ? `${id.slice(0, 4)}…${id.slice(-6)}` : id),
+        h('span', { class: 'at' }, machine === 'node' ? '' : inWords(path)),
       ),
     ),
   );
