@@ -79,7 +79,7 @@ const rows: readonly Row[] = [
   {
     area: 'http',
     is: 'the API; all it shows is handed in',
-    values: ['shared', ...words],
+    values: ['shared', 'os/own-files.ts', ...words],
     types: ['machines'],
     packages: ['hono', '@hono/node-server', 'hono-openapi', 'valibot', '@valibot/to-json-schema'],
     node: 'all',
@@ -128,7 +128,7 @@ const rows: readonly Row[] = [
   {
     area: 'cli/local',
     is: 'a person without a daemon',
-    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'provisioning', 'state'],
+    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'os', 'provisioning', 'state'],
     types: [],
     packages: ['commander', 'valibot'],
     node: 'all',

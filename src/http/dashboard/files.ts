@@ -2,15 +2,14 @@
  * The files of the dashboard, as they are served: types stripped, compressed once, named by a digest of their content.
  *
  * All are read together at the first request, so that a page never meets scripts of another version. They are part of the
- * program, in folders beside it or inside the executable: nothing is fetched from elsewhere and nothing is written.
+ * program: nothing is fetched from elsewhere and nothing is written.
  */
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
-import { extname, join } from 'node:path';
-import { getAsset, getAssetKeys, isSea } from 'node:sea';
+import { extname } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { type OwnFolder, ownFilesIn, readOwnFile } from '../../os/own-files.ts';
 
 export interface ServedFile {
   readonly type: string;
@@ -21,6 +20,8 @@ export interface ServedFile {
 
 /** By name. */
 export type ServedFiles = ReadonlyMap<string, ServedFile>;
+
+const folders = ['src/http/dashboard/page', 'statecharts'] as const;
 
 /** What is not listed is not served. */
 const types: Readonly<Record<string, string>> = {
@@ -33,33 +34,12 @@ const types: Readonly<Record<string, string>> = {
 const encoder = new TextEncoder();
 const compress = promisify(gzip);
 
-export const readServedFiles = async (): Promise<ServedFiles> => {
-  const texts = isSea() ? textsInside() : await textsBeside();
-  const files = texts.map(async ([name, text]) => [name, await served(name, text)] as const);
-  return new Map((await Promise.all(files)).sort(([one], [other]) => one.localeCompare(other)));
-};
+export const readServedFiles = async (): Promise<ServedFiles> =>
+  new Map((await Promise.all(folders.map(filesIn))).flat().sort(([one], [other]) => one.localeCompare(other)));
 
-type NamedText = readonly [name: string, text: string];
-
-/** In the executable. */
-const textsInside = (): NamedText[] =>
-  getAssetKeys()
-    .filter((key) => key.startsWith(assetPrefix))
-    .map((key) => [key.slice(assetPrefix.length), getAsset(key, 'utf8')]);
-
-const textsBeside = async (): Promise<NamedText[]> =>
-  Promise.all(Object.entries(await servedPaths()).map(async ([name, path]) => [name, await readFile(path, 'utf8')] as const));
-
-/** What their keys in the executable begin with. */
-export const assetPrefix = 'dashboard/';
-
-/** Where the sources of all that is served lie, by name. */
-export const servedPaths = async (): Promise<Readonly<Record<string, string>>> => {
-  const folders = [join(import.meta.dirname, 'page'), join(import.meta.dirname, '..', '..', '..', 'statecharts')];
-  const paths = folders.map(async (folder) =>
-    (await readdir(folder)).filter((name) => extname(name) in types).map((name): NamedText => [name, join(folder, name)]),
-  );
-  return Object.fromEntries((await Promise.all(paths)).flat().sort(([one], [other]) => one.localeCompare(other)));
+const filesIn = async (folder: OwnFolder): Promise<(readonly [string, ServedFile])[]> => {
+  const names = ownFilesIn(folder).filter((name) => extname(name) in types);
+  return Promise.all(names.map(async (name) => [name, await served(name, (await readOwnFile(folder, name)).toString('utf8'))] as const));
 };
 
 const served = async (name: string, text: string): Promise<ServedFile> => {
