@@ -62,7 +62,8 @@ const watch = async (t: TestContext, daemon: Daemon, path = '/', options: PageOp
 describe('the dashboard', () => {
   it('shows pools as they come up, one that is killed with −9 and recovers, and one that cannot start, with the reason', async (t) => {
     const { house, daemon, page } = await open(t, (at) => [
-      at.stub('chat', { env: { STUB_LOAD_MS: '1500' }, slots: 4 }),
+      // Long enough for a browser to be there before it is over.
+      at.stub('chat', { env: { STUB_LOAD_MS: '6000' }, timeouts: { start_stall_ms: 30_000 }, slots: 4 }),
       at.stub('lost', { devices: [1], model: '/nowhere/model.gguf' }),
     ]);
     await says(row(page, 'chat'), /starting/);
