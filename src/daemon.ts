@@ -52,6 +52,7 @@ import { createInstallEngine } from './provisioning/engines/install.ts';
 import { hubSettings } from './provisioning/hub/settings.ts';
 import { createEnsureModel } from './provisioning/models/ensure.ts';
 import { createFindModel } from './provisioning/models/find-model.ts';
+import { createInstallPackage } from './provisioning/package/install-package.ts';
 import { createSelfTest } from './provisioning/self-test/self-test.ts';
 import { storePaths } from './provisioning/store/paths.ts';
 import { openStateStore } from './state/files.ts';
@@ -124,7 +125,9 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const paths = storePaths(environment.cacheDir);
   const findModel = createFindModel({ paths, baseDir, ensure: createEnsureModel(), hub: hubSettings(process.env, homedir()) });
   const simulated = source.name === 'simulated';
-  const installEngine = createInstallEngine({ paths, baseDir, simulated, selfTest: createSelfTest({ simulated }) });
+  const selfTest = createSelfTest({ simulated });
+  const installEngine = createInstallEngine({ paths, baseDir, simulated, selfTest });
+  const installPackage = createInstallPackage({ paths, simulated, selfTest, env: process.env });
 
   // --- the control plane: its address is known once the API listens
   const { orchestrator } = environment;
@@ -153,6 +156,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     baseDir,
     findModel,
     installEngine,
+    installPackage,
     handoffs: {
       runtimeDir,
       autoDelete: environment.autoDeleteHandoff,

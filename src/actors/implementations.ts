@@ -7,6 +7,7 @@ import { registrationMachine } from '../machines/registration/machine.ts';
 import type { Cause, GpuRef, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import type { InstallEngine } from '../provisioning/engines/install.ts';
 import type { FindModel } from '../provisioning/models/find-model.ts';
+import type { InstallPackage } from '../provisioning/package/install-package.ts';
 import type { Configured } from '../state/boot-plan.ts';
 import type { StateStore } from '../state/store.ts';
 import { adoptEngine } from './adopt-engine.ts';
@@ -58,6 +59,7 @@ export interface Effects {
   readonly bootId: string;
   readonly findModel: FindModel;
   readonly installEngine: InstallEngine;
+  readonly installPackage: InstallPackage;
   readonly advertiseHost: string;
   readonly baseDir: string;
   readonly handoffs: { readonly runtimeDir: string; readonly autoDelete: boolean; readonly rules: EndpointRules; readonly intervalMs: number };

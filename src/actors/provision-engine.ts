@@ -11,6 +11,7 @@ import { adapterFor } from '../engines/index.ts';
 import type { Failure, poolActors } from '../machines/pool/actors.ts';
 import type { EnginePresent, PoolSpec, Stamp } from '../machines/vocabulary.ts';
 import type { InstallEngine } from '../provisioning/engines/install.ts';
+import type { InstallPackage } from '../provisioning/package/install-package.ts';
 import { askExecutable } from '../provisioning/self-test/ask-executable.ts';
 import { askingEnvironment } from '../provisioning/self-test/self-test.ts';
 import { engineMissing, whyNotExecutable } from './launch/executable.ts';
@@ -23,6 +24,7 @@ export interface ProvisionEngineDeps {
   readonly path?: string;
   readonly askDeadlineMs?: number;
   readonly installEngine: InstallEngine;
+  readonly installPackage: InstallPackage;
 }
 
 const defaultAskDeadlineMs = 10_000;
@@ -43,6 +45,10 @@ export const provisionEngine = (deps: ProvisionEngineDeps): typeof poolActors.pr
           const wanted = { engine: spec.engine, url, checksum, installDir, executable };
           return { ...(await deps.installEngine(wanted, { report: tellPool(self, 'engine'), signal })), ...stamp() };
         }
+        case 'package': {
+          const wanted = { engine: spec.engine, ...provisioning.package };
+          return { ...(await deps.installPackage(wanted, { report: tellPool(self, 'engine'), signal })), ...stamp() };
+        }
         default:
           throw unknownMode(provisioning.mode);
       }
@@ -55,7 +61,7 @@ export const provisionEngine = (deps: ProvisionEngineDeps): typeof poolActors.pr
 const unknownMode = (mode: string): CauseError =>
   new CauseError({
     code: 'engine_incompatible',
-    message: `expected provisioning.mode external or binary, which this version knows, found ${mode}; install the engine and set \`provisioning.executable\``,
+    message: `expected provisioning.mode external, binary or package, which this version knows, found ${mode}; install the engine and set \`provisioning.executable\``,
     details: { mode },
   });
 

@@ -193,9 +193,9 @@ export const reasonTexts = {
   },
   build_failed: { means: 'The engine could not be built from source.', look: [status], act: [later] },
   install_failed: {
-    means: 'The archive of the engine is refused, or the engine is not in it.',
+    means: 'The archive of the engine is refused, or the engine is not in it; or the installer of its package failed.',
     look: [status, fetching],
-    act: ['Take another release, or name the program in `provisioning.binary.executable`; then `pool-managerd start POOL`.'],
+    act: ['Take another release or version, or name the program in `provisioning.binary.executable`; then `pool-managerd start POOL`.'],
   },
   digest_mismatch: {
     means: 'What was fetched is not what its checksum says. Nothing of it was kept.',

@@ -8,6 +8,7 @@ import type { EngineRecord } from '../engines/record.ts';
 import { shownUrl } from '../fetch/failures.ts';
 import { urlKey } from '../models/plan.ts';
 import type { ModelRecord } from '../models/record.ts';
+import { packageKey } from '../package/install-package.ts';
 
 export interface Used {
   readonly spec: PoolSpec;
@@ -31,6 +32,18 @@ export const usersOfModel = (
   );
 
 export const usersOfEngine = (used: readonly Used[], { key }: Pick<EngineRecord, 'key'>): readonly string[] =>
-  idsOf(used.filter(({ spec: { engine, provisioning } }) => provisioning.mode === 'binary' && engineKey({ ...provisioning.binary, engine }) === key));
+  idsOf(used.filter(({ spec }) => keyOf(spec) === key));
+
+/** Null: it is not of the store. */
+const keyOf = ({ engine, provisioning }: PoolSpec): string | null => {
+  switch (provisioning.mode) {
+    case 'binary':
+      return engineKey({ ...provisioning.binary, engine });
+    case 'package':
+      return packageKey({ ...provisioning.package, engine });
+    default:
+      return null;
+  }
+};
 
 const idsOf = (used: readonly Used[]): readonly string[] => [...new Set(used.map(({ spec }) => spec.id))].sort();

@@ -18,6 +18,7 @@ export interface StoreAround {
   /** Null: there is no such file, and nobody named one. */
   readonly pools: readonly PoolSpec[] | null;
   readonly simulated: boolean;
+  readonly env: CliContext['env'];
   readonly hub: ReturnType<typeof hubSettings>;
 }
 
@@ -39,6 +40,7 @@ export const lookAround = ({ env }: CliContext, poolsFile: string | null, pools:
     poolsFile: file,
     pools: pools === 'asked' && existsSync(file) ? loaded.pools : null,
     simulated: environment.gpuSource.kind === 'simulated',
+    env,
     hub: hubSettings(env, home),
   };
 };
