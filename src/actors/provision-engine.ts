@@ -14,6 +14,7 @@ import type { InstallEngine } from '../provisioning/engines/install.ts';
 import type { InstallPackage } from '../provisioning/package/install-package.ts';
 import { askExecutable } from '../provisioning/self-test/ask-executable.ts';
 import { askingEnvironment } from '../provisioning/self-test/self-test.ts';
+import type { BuildSource } from '../provisioning/source/build-source.ts';
 import { engineMissing, whyNotExecutable } from './launch/executable.ts';
 import { tellPool } from './provision/tell-pool.ts';
 
@@ -25,6 +26,7 @@ export interface ProvisionEngineDeps {
   readonly askDeadlineMs?: number;
   readonly installEngine: InstallEngine;
   readonly installPackage: InstallPackage;
+  readonly buildSource: BuildSource;
 }
 
 const defaultAskDeadlineMs = 10_000;
@@ -49,6 +51,19 @@ export const provisionEngine = (deps: ProvisionEngineDeps): typeof poolActors.pr
           const wanted = { engine: spec.engine, ...provisioning.package };
           return { ...(await deps.installPackage(wanted, { report: tellPool(self, 'engine'), signal })), ...stamp() };
         }
+        case 'source': {
+          const { repo, ref, submodules, build } = provisioning.source;
+          const wanted = {
+            engine: spec.engine,
+            repo,
+            ref,
+            submodules,
+            cmakeFlags: build.cmake_flags,
+            generator: build.generator,
+            cacheDir: build.cache_dir,
+          };
+          return { ...(await deps.buildSource(wanted, { report: tellPool(self, 'engine'), signal })), ...stamp() };
+        }
         default:
           throw unknownMode(provisioning.mode);
       }
@@ -61,7 +76,7 @@ export const provisionEngine = (deps: ProvisionEngineDeps): typeof poolActors.pr
 const unknownMode = (mode: string): CauseError =>
   new CauseError({
     code: 'engine_incompatible',
-    message: `expected provisioning.mode external, binary or package, which this version knows, found ${mode}; install the engine and set \`provisioning.executable\``,
+    message: `expected provisioning.mode external, binary, package or source, which this version knows, found ${mode}; install the engine and set \`provisioning.executable\``,
     details: { mode },
   });
 

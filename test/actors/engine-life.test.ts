@@ -359,7 +359,7 @@ describe.skipIf(realEngine === null || tinyModel === null)('the real llama-serve
       provisioning: { mode: 'external', executable: realEngine },
       ctx: 256,
     });
-    const engine = await done(provisionEngine({ baseDir: '/', installEngine: nothing, installPackage: nothing }), {
+    const engine = await done(provisionEngine({ baseDir: '/', installEngine: nothing, installPackage: nothing, buildSource: nothing }), {
       spec,
     });
     const model = await done(provisionModel({ findModel: async ({ reference }) => fileURLToPath(reference) }), { spec });

@@ -16,8 +16,8 @@ import { writeGguf } from '../kit/gguf-writer.ts';
 import { gpuSpec } from '../kit/gpu-facts.ts';
 
 const nothing = () => Promise.reject(new Error('nothing is to be installed'));
-const engineFrom = (deps: Omit<ProvisionEngineDeps, 'installEngine' | 'installPackage'>) => {
-  const logic = provisionEngine({ ...deps, installEngine: nothing, installPackage: nothing });
+const engineFrom = (deps: Omit<ProvisionEngineDeps, 'installEngine' | 'installPackage' | 'buildSource'>) => {
+  const logic = provisionEngine({ ...deps, installEngine: nothing, installPackage: nothing, buildSource: nothing });
   return (facts: Partial<PoolSpec> = {}) => toPromise(silent(createActor(logic, { input: { spec: gpuSpec(facts) } })).start());
 };
 const modelFrom = async (baseDir: string, facts: Partial<PoolSpec>) => {

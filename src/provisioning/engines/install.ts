@@ -169,6 +169,7 @@ const build = async (
       files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })),
     ),
     packages: null,
+    build: null,
     at: new Date().toISOString(),
   };
 };

@@ -4,8 +4,8 @@
  * until its record is there it is nothing, and is made anew.
  */
 import { createHash } from 'node:crypto';
-import { access, constants, mkdir, readFile, rm, stat } from 'node:fs/promises';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { access, constants, mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CauseError } from '../../cause.ts';
 import { adapterFor } from '../../engines/index.ts';
 import type { EngineName, EnginePresent } from '../../machines/vocabulary.ts';
@@ -19,7 +19,8 @@ import { createFlights, type Passenger } from '../store/flights.ts';
 import { withLease } from '../store/lease.ts';
 import { type StorePaths, shortHash } from '../store/paths.ts';
 import { appendProvenance } from '../store/provenance.ts';
-import { runTool } from './run-tool.ts';
+import { onPath, toolEnvironment } from '../tool/environment.ts';
+import { runTool } from '../tool/run-tool.ts';
 
 export interface WantedPackage {
   readonly engine: EngineName;
@@ -93,6 +94,7 @@ const make = async (dir: string, wanted: WantedPackage, deps: PackageDeps, repor
       ...tested(shown, deps.simulated),
       files: await identified(filesDir(dir), [file]),
       packages: [...packages],
+      build: null,
       at: new Date().toISOString(),
     };
     await writeEngineRecord(dir, record);
@@ -143,28 +145,6 @@ const byPip = async (base: string, env: string, python: string, pinned: string, 
   await run(base, ['-m', 'venv', env]);
   await run(python, ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off', pinned]);
   return run(python, ['-m', 'pip', 'freeze', '--disable-pip-version-check', '--all']);
-};
-
-const passedOn = /^(?:PATH|HOME|LANG|TMPDIR|(?:HTTPS?|ALL|NO)_PROXY|(?:https?|all|no)_proxy|(?:PIP|UV)_\w+|SSL_CERT_FILE|REQUESTS_CA_BUNDLE)$/;
-
-/** From zero: no token of ours goes to an installer. */
-const toolEnvironment = (env: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> =>
-  Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value !== undefined && passedOn.test(name) ? [[name, value] as const] : [])));
-
-const onPath = async (name: string, path: string): Promise<string | null> => {
-  for (const dir of path.split(delimiter).filter(isAbsolute)) {
-    const file = join(dir, name);
-    const found = await stat(file).catch(() => null);
-    if (
-      found?.isFile() &&
-      (await access(file, constants.X_OK).then(
-        () => true,
-        () => false,
-      ))
-    )
-      return file;
-  }
-  return null;
 };
 
 /** Installers say in words what went wrong; what is not known of them is no reason to try again. */

@@ -9,6 +9,7 @@ import { shownUrl } from '../fetch/failures.ts';
 import { urlKey } from '../models/plan.ts';
 import type { ModelRecord } from '../models/record.ts';
 import { packageKey } from '../package/install-package.ts';
+import { sourceKeyStart } from '../source/build-source.ts';
 
 export interface Used {
   readonly spec: PoolSpec;
@@ -32,17 +33,19 @@ export const usersOfModel = (
   );
 
 export const usersOfEngine = (used: readonly Used[], { key }: Pick<EngineRecord, 'key'>): readonly string[] =>
-  idsOf(used.filter(({ spec }) => keyOf(spec) === key));
+  idsOf(used.filter(({ spec }) => isEngineOf(spec, key)));
 
-/** Null: it is not of the store. */
-const keyOf = ({ engine, provisioning }: PoolSpec): string | null => {
+/** For which cards a build is, only the daemon knows: every one of its source counts. */
+const isEngineOf = ({ engine, provisioning }: PoolSpec, key: string): boolean => {
   switch (provisioning.mode) {
     case 'binary':
-      return engineKey({ ...provisioning.binary, engine });
+      return engineKey({ ...provisioning.binary, engine }) === key;
     case 'package':
-      return packageKey({ ...provisioning.package, engine });
+      return packageKey({ ...provisioning.package, engine }) === key;
+    case 'source':
+      return key.startsWith(`${sourceKeyStart({ ...provisioning.source, engine })}-`);
     default:
-      return null;
+      return false;
   }
 };
 

@@ -1,4 +1,4 @@
-/** Runs an installer to its end: in a group of its own that goes with it, its last words kept, given up where it says nothing for long. */
+/** Runs a tool that installs or builds to its end: in a group of its own that goes with it, its last words kept, given up where it says nothing for long. */
 import { spawn } from 'node:child_process';
 import { helper } from '../../os/helper.ts';
 
