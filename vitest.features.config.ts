@@ -9,6 +9,8 @@ export default defineProject({
     include: ['test/features/*.feature'],
     pool: 'forks',
     isolate: false,
+    // As in vitest.config.ts, from which a project in a file inherits nothing.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 30_000,
     setupFiles: ['test/kit/no-stray-warnings.ts', 'test/features/steps.ts'],

@@ -98,6 +98,16 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const { stateDir, runtimeDir } = environment;
   const log = forPart(logger, 'daemon');
   const bootId = readBootId();
+  const traces =
+    environment.otlpEndpoint === null
+      ? null
+      : (await import('./observe/traces/open.ts')).openTraces({
+          endpoint: environment.otlpEndpoint,
+          nodeId: environment.nodeId,
+          version,
+          onTrouble: (message) => forPart(logger, 'traces').warn(message),
+        });
+  const overTls = createTlsFetch(() => config.tls.client());
   const files = await openStateStore(stateDir);
   const keptRestarts = createKeptRestarts(files.memories);
   const store: StateStore = { ...files, memories: keptRestarts.memories };
@@ -118,7 +128,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   if (source.name !== 'simulated') {
     const recorded = await store.runs.list();
     const identities = await Promise.all(recorded.values.map((run) => launcher.identify(run)));
-    const refusal = refuseWithoutGpu(await findNvidiaDisplays(), identities.filter((identity) => identity === 'ours').length);
+    const refusal = refuseWithoutGpu(await findNvidiaDisplays(environment.pciDevices), identities.filter((identity) => identity === 'ours').length);
     if (refusal !== null) return { ok: false, problem: 'no_gpu', message: refusal };
   }
 
@@ -173,12 +183,13 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
         },
       },
     },
+    kernelLog: source.name === 'simulated' ? null : environment.kernelLog,
     gpus: { intervalMs: environment.gpuDiscoveryIntervalMs, readDeadlineMs: gpuReadDeadlineMs },
     registration: orchestrator && {
       orchestrator: {
         url: orchestrator.url,
         token: () => config.token.current(),
-        fetch: createTlsFetch(() => config.tls.client()),
+        fetch: traces === null ? overTls : traces.traced(overTls),
         allowInsecure: orchestrator.allowPlainHttp,
       },
       identity: {
@@ -204,7 +215,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     views: { node: () => views.node(), pools: () => views.pools(), gpus: () => views.gpus() },
     logger,
     inspectUrl: environment.inspectUrl,
-    others: [since],
+    others: [since, ...(traces === null ? [] : [traces.observer])],
   });
   const { journal, metrics, lookOn } = observers;
 
@@ -264,6 +275,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     auth,
     parsePoolSpec,
     logger: http,
+    tracer: traces?.requests ?? null,
   });
   const { metrics: metricsOn } = environment;
   let listeners: Listeners;
@@ -335,7 +347,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     await listeners.close();
     node.stop();
     lag.stop();
-    await Promise.all([capper.close(), store.settled()]);
+    await Promise.all([capper.close(), store.settled(), traces?.close()]);
     source.close();
     observers.close();
     return report;

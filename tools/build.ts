@@ -5,10 +5,11 @@
  * The sources become one script (rolldown), which Node puts into a copy of itself (--build-sea) with what V8 compiled of it.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'rolldown';
-import type { OwnAsset } from '../src/os/self.ts';
+import { ownFolders } from '../src/os/own-files.ts';
+import { threadAsset } from '../src/os/self.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -21,8 +22,8 @@ const buildInfo = (): { readonly commit: string; readonly date: string } => {
   return { commit: `${git('rev-parse', '--short=12', 'HEAD')}${changed ? '-changed' : ''}`, date: git('log', '-1', '--format=%cs') };
 };
 
-/** As text. */
-export const bundle = async (info: object, input = 'src/executable.ts', format: 'esm' | 'cjs' = 'esm'): Promise<string> => {
+/** One script out of many, as text. */
+const bundle = async (input: string, info: object): Promise<string> => {
   const { output } = await build({
     cwd: root,
     input,
@@ -30,46 +31,52 @@ export const bundle = async (info: object, input = 'src/executable.ts', format: 
     write: false,
     transform: { define: { 'globalThis.poolManagerdBuild': JSON.stringify(info) } },
     // One file: imports on demand stay evaluated on demand.
-    output: { format, codeSplitting: false },
+    output: { format: 'esm', codeSplitting: false },
   });
   const [chunk, ...others] = output;
   if (others.length > 0) throw new Error(`expected one script, found ${output.length}: ${output.map(({ fileName }) => fileName).join(', ')}`);
   return chunk.code;
 };
 
+/** What the program reads of its own, by its path in the project; sources of the daemon itself are in the script. */
+const assets = (): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    ownFolders.flatMap((folder) =>
+      readdirSync(join(root, folder))
+        .filter((name) => folder !== 'src/provisioning/self-test' || !name.endsWith('.ts'))
+        .sort()
+        .map((name) => [`${folder}/${name}`, join(root, folder, name)]),
+    ),
+  );
+
 /** Node's hash seeds are by chance otherwise, and with them the order of what V8 writes down. */
 const sameEachTime = ['--predictable', '--random-seed=1'];
 
+/** Paths that Node writes down are those of the settings: relative ones, so that the place of the build is not in it. */
 export const makeExecutable = async (into: string = dist): Promise<string> => {
   mkdirSync(into, { recursive: true });
-  const [script, settings, output] = ['pool-managerd.mjs', 'build-sea.json', 'pool-managerd'].map((name) => join(into, name)) as [
-    string,
-    string,
-    string,
-  ];
-  writeFileSync(script, await bundle(buildInfo()));
-  // A thread begins with a script of its own, which is given as text: CommonJS, since that may require what Node has.
-  const worker = join(into, 'provisioning-worker.cjs');
-  writeFileSync(worker, await bundle(buildInfo(), 'src/provisioning/jobs/worker.ts', 'cjs'));
+  const info = buildInfo();
+  writeFileSync(join(into, script), await bundle('src/executable.ts', info));
+  writeFileSync(join(into, threadAsset), await bundle('src/provisioning/jobs/worker.ts', info));
   writeFileSync(
-    settings,
+    join(into, settings),
     JSON.stringify({
       main: script,
       mainFormat: 'module',
-      output,
+      output: 'pool-managerd',
       disableExperimentalSEAWarning: true,
       useCodeCache: true,
-      assets: { 'provisioning-worker.cjs': worker, 'tiny.gguf': join(root, 'src/provisioning/self-test/tiny.gguf') } satisfies Record<
-        OwnAsset,
-        string
-      >,
       execArgv: ['--disable-warning=ExperimentalWarning'],
       // Nothing of NODE_OPTIONS: no debugger, no preloaded code of somebody else.
       execArgvExtension: 'none',
+      assets: { ...assets(), [threadAsset]: threadAsset },
     }),
   );
-  execFileSync(process.execPath, [...sameEachTime, '--build-sea', settings], { stdio: ['ignore', 'ignore', 'inherit'] });
-  return output;
+  execFileSync(process.execPath, [...sameEachTime, '--build-sea', settings], { cwd: into, stdio: ['ignore', 'ignore', 'inherit'] });
+  return join(into, 'pool-managerd');
 };
+
+const script = 'pool-managerd.mjs';
+const settings = 'build-sea.json';
 
 if (import.meta.main) console.log(`${await makeExecutable()} written`);

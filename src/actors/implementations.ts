@@ -17,6 +17,7 @@ import { awaitRelease } from './await-release.ts';
 import { awaitTreeGone } from './await-tree-gone.ts';
 import { deregisterNode } from './deregister-node.ts';
 import { dropRecord } from './drop-record.ts';
+import { freshVram } from './fresh-vram.ts';
 import { keepMemory } from './keep-memory.ts';
 import { keepRoster } from './keep-roster.ts';
 import type { Trees } from './launch/descendants.ts';
@@ -39,6 +40,7 @@ import { stopEngine } from './stop-engine.ts';
 import { watchEngine } from './watch-engine.ts';
 import { watchGpus } from './watch-gpus.ts';
 import { watchHandoffs } from './watch-handoffs.ts';
+import { watchKernel } from './watch-kernel.ts';
 import { watchStart } from './watch-start.ts';
 
 export interface Effects {
@@ -65,6 +67,8 @@ export interface Effects {
   readonly advertiseHost: string;
   readonly baseDir: string;
   readonly handoffs: { readonly runtimeDir: string; readonly autoDelete: boolean; readonly rules: EndpointRules; readonly intervalMs: number };
+  /** Null: the cards are simulated. */
+  readonly kernelLog: string | null;
   readonly gpus: { readonly intervalMs: number; readonly readDeadlineMs: number };
   /** Null: this node stands alone. */
   readonly registration: RegistrationDeps | null;
@@ -78,6 +82,7 @@ export const provideEffects = (effects: Effects) =>
       loadState: loadState(effects),
       recallPool: recallPool(effects),
       watchGpus: watchGpus({ source: effects.source, owners: effects.owners, ...effects.gpus }),
+      watchKernel: watchKernel(effects),
       watchHandoffs: watchHandoffs(effects.handoffs),
       keepRoster: keepRoster({ ...effects, lost: effects.onTrouble }),
     },
@@ -89,6 +94,8 @@ const providePool = (effects: Effects) => {
   const { runtimeDir } = handoffs;
   const forgetting = { ...effects, runs };
   const probing = { listenerOwner, readApiKey };
+  const membersOf = (run: RunRecord) => trees.membersOf(run);
+  const lookAtVram = freshVram({ source, owners: effects.owners, readDeadlineMs: gpus.readDeadlineMs });
   return poolMachine.provide({
     actors: {
       provisionEngine: provisionEngine(effects),
@@ -97,14 +104,19 @@ const providePool = (effects: Effects) => {
       spawnEngine: spawnEngine({ ...effects, runs, simulated: source.name === 'simulated' }),
       adoptEngine: adoptEngine(effects),
       announceHandoff: announceHandoff({ runtimeDir }),
-      proveReadiness: proveReadiness(probing),
+      proveReadiness: proveReadiness({ ...probing, residency: { vramUsedBytes: lookAtVram, membersOf } }),
       stopEngine: stopEngine({ ...forgetting, runtimeDir }),
       awaitTreeGone: awaitTreeGone({ trees }),
       awaitRelease: awaitRelease({ source, pidsOf: (run) => trees.pidsOf(run), readDeadlineMs: gpus.readDeadlineMs }),
       dropRecord: dropRecord(forgetting),
       watchEngine: watchEngine({ ...effects, onTrouble: (run, cause) => effects.onTrouble(run.poolId, cause) }),
       watchStart: watchStart(effects),
-      probeHealth: probeHealth({ ...probing, vramUsedBytes: effects.vramUsedBytes, suspicion: suspectHost() }),
+      probeHealth: probeHealth({
+        ...probing,
+        vramUsedBytes: effects.vramUsedBytes,
+        residency: { vramUsedBytes: effects.vramUsedBytes, membersOf },
+        suspicion: suspectHost(),
+      }),
       keepMemory: keepMemory({ memories: store.memories, bootId: effects.bootId, lost: effects.onTrouble }),
     },
   });

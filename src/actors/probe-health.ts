@@ -14,12 +14,15 @@ import { keepCanary } from './probe/canary.ts';
 import { watchEmptiness } from './probe/emptiness.ts';
 import type { HostSuspicion } from './probe/host-suspicion.ts';
 import { type Probe, type ProbeDeps, probeOnce } from './probe/probe-once.ts';
+import { type ResidencyDeps, watchResidency } from './probe/residency.ts';
 import { watchStandstill } from './probe/standstill.ts';
 import { makeTeller } from './probe/tell.ts';
 
 export interface ProbeHealthDeps extends ProbeDeps {
   /** What the engine's processes hold on its GPUs, as last seen; null: not known. */
   readonly vramUsedBytes: ((run: RunRecord) => number | null) | null;
+  /** How to measure what its processes hold; null: it is not measured. */
+  readonly residency: ResidencyDeps | null;
   /** One for all engines. */
   readonly suspicion: HostSuspicion;
 }
@@ -37,6 +40,7 @@ export const probeHealth = (deps: ProbeHealthDeps): typeof poolActors.probeHealt
     const watched = deps.suspicion.watch(run);
     const standstill = watchStandstill(run);
     const canary = keepCanary({ run, token: adapterFor(run.engine).token, readApiKey: deps.readApiKey });
+    const residency = watchResidency(run, deps.residency);
     let turn = new AbortController();
 
     const ask = async (pace: ProbePace, signal: AbortSignal): Promise<void> => {
@@ -49,6 +53,9 @@ export const probeHealth = (deps: ProbeHealthDeps): typeof poolActors.probeHealt
         const hostSuspected = (pace !== 'loading' || teller.hasPassed()) && watched.note(outcomeOf(probe), stamp().mono);
         const told = pace !== 'emptying' || emptiness.isToldBy(probe, stamp().mono);
         for (const fact of told ? teller.tell(probe, pace, hostSuspected) : []) sendBack(fact);
+        const violation = pace === 'steady' && probe.kind === 'passed' ? await residency.judge(stamp().mono) : null;
+        if (signal.aborted) return;
+        if (violation !== null) sendBack({ type: 'residency.violated', cause: violation, ...stamp() });
         await pause(pauseAfter(probe, pace, round, teller.hasPassed(), run), signal);
       }
     };

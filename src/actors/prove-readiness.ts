@@ -15,10 +15,13 @@ import type { Cause, Load, Proof, Residency, RunRecord, Stamp } from '../machine
 import { askEngine } from './ask-engine.ts';
 import { probeEndpoint } from './probe/endpoint-of.ts';
 import { type ProbeDeps, probeOnce } from './probe/probe-once.ts';
+import { measureResidency, type ResidencyDeps } from './probe/residency.ts';
 
 export interface ProveReadinessDeps extends ProbeDeps {
   /** Lines of the engine's output from its start; default: the first MiB of the run's log file. */
   readonly readLog?: (run: RunRecord) => Promise<readonly string[]>;
+  /** How to measure what its processes hold, freshly; absent: its output is all the proof there is. */
+  readonly residency?: ResidencyDeps;
 }
 
 /** A first token may wait for kernels to be compiled and graphs to be captured. */
@@ -105,13 +108,20 @@ const proveResidency = async (
 ): Promise<{ readonly residency: Residency; readonly evidence: readonly string[] }> => {
   const { verdict, evidence } = adapter.residency(await (deps.readLog ?? readStart)(run), run);
   if (run.simulated) return { residency: 'simulated', evidence };
-  if (verdict === 'proven') return { residency: verdict, evidence };
+  const measured = deps.residency === undefined ? nothingMeasured : await measureResidency(run, deps.residency);
+  if (measured.violation !== null) {
+    const { message } = measured.violation;
+    throw refuted('residency', 'residency_violation', message, [...evidence, ...measured.evidence]);
+  }
+  if (verdict === 'proven') return { residency: verdict, evidence: [...evidence, ...measured.evidence] };
   const found =
     verdict === 'violated'
       ? `some of it elsewhere: ${evidence.join(' | ').slice(0, 1000)}`
-      : 'no line in its output that shows it, which is all the proof this version has: it measures no process by itself';
+      : 'no line in its output that shows it; what its processes hold is too coarse a measure to stand for that';
   throw refuted('residency', 'residency_violation', `expected weights and KV cache wholly in VRAM, found ${found}`, evidence);
 };
+
+const nothingMeasured = { violation: null, evidence: [] };
 
 const readStart = async ({ logFile }: RunRecord): Promise<readonly string[]> => {
   const file = await open(logFile, 'r');

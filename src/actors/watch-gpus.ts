@@ -9,8 +9,9 @@ import { causeOf, isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { GpuSource } from '../gpu/source.ts';
 import type { GpuEvent } from '../machines/events.ts';
-import type { nodeActors } from '../machines/node/actors.ts';
+import type { GpusOrder, nodeActors } from '../machines/node/actors.ts';
 import type { Inventory } from '../machines/vocabulary.ts';
+import { keepChecks } from './gpu-checks.ts';
 import { nameOwners, type Owners } from './name-owners.ts';
 
 export interface WatchGpusDeps {
@@ -18,32 +19,47 @@ export interface WatchGpusDeps {
   /** From the end of one read to the begin of the next. */
   readonly intervalMs: number;
   readonly readDeadlineMs: number;
+  /** Between two looks at what changes slowly. */
+  readonly deepIntervalMs?: number;
   readonly owners?: Owners;
 }
 
+const defaultDeepIntervalMs = 60_000;
+
 export const watchGpus = (deps: WatchGpusDeps): typeof nodeActors.watchGpus =>
-  fromCallback<{ type: 'gpus.look' }, Record<string, never>>(({ sendBack, receive }) => {
+  fromCallback<GpusOrder, Record<string, never>>(({ sendBack, receive }) => {
+    const checks = keepChecks();
     let structure: string | null = null;
     let reading = false;
     let lookAgain = false;
     let stopped = false;
     let timer: NodeJS.Timeout | undefined;
+    let deepDueMono = 0;
 
     const look = async (): Promise<void> => {
       clearTimeout(timer);
       reading = true;
       lookAgain = false;
+      const { mono } = stamp();
+      if (mono >= deepDueMono) {
+        deepDueMono = mono + (deps.deepIntervalMs ?? defaultDeepIntervalMs);
+        deps.source.wantDeep?.();
+      }
       const event = await probe(deps, structure);
       reading = false;
       if (stopped) return;
       structure = event.type === 'gpu.probeFailed' ? null : structureOf(event.inventory);
+      // First what is the matter with a card, so that it is not merely missing to those who are on it.
+      for (const check of checks.ofKnown(event, mono)) sendBack(check);
       sendBack(event);
+      for (const check of checks.ofNew(event, mono)) sendBack(check);
       if (stopped) return;
       if (lookAgain) void look();
       else timer = setTimeout(() => void look(), deps.intervalMs);
     };
 
-    receive(() => {
+    receive((order) => {
+      if (order.type === 'gpus.attend') return checks.attend(order.uuids);
       if (reading) lookAgain = true;
       else if (!stopped) void look();
     });
@@ -54,8 +70,10 @@ export const watchGpus = (deps: WatchGpusDeps): typeof nodeActors.watchGpus =>
     };
   });
 
+type Look = Exclude<GpuEvent, { readonly type: 'gpu.checked' }>;
+
 /** `structure`: of the last good read; null before the first one and after a failed one. Never rejects. */
-const probe = async ({ source, readDeadlineMs, owners }: WatchGpusDeps, structure: string | null): Promise<GpuEvent> => {
+const probe = async ({ source, readDeadlineMs, owners }: WatchGpusDeps, structure: string | null): Promise<Look> => {
   try {
     const read = await source.read(readDeadlineMs);
     if (isCause(read)) return { type: 'gpu.probeFailed', cause: read, ...stamp() };

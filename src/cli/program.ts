@@ -3,11 +3,15 @@
  *
  * `runCli` never throws and never exits the process; the exit code is its result.
  */
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
+import { poolsSchema } from './answers.ts';
 import { configCheck, configExample, configSchema } from './commands/config.ts';
+import { heartbeat, register } from './commands/control-plane.ts';
+import { declare } from './commands/declare.ts';
 import { drain } from './commands/drain.ts';
 import { events } from './commands/events.ts';
 import { gpus } from './commands/gpus.ts';
+import { inspect } from './commands/inspect.ts';
 import { logs } from './commands/logs.ts';
 import { pools } from './commands/pools.ts';
 import { reload } from './commands/reload.ts';
@@ -15,6 +19,7 @@ import { remove } from './commands/remove.ts';
 import { resume } from './commands/resume.ts';
 import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
+import { completionFor, idsCommand, type Shell, shells } from './completion.ts';
 import type { CliContext, Session } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { addRemoteOptions, openSession, type RemoteOptions } from './remote.ts';
@@ -33,8 +38,12 @@ Examples:
   pool-managerd events -f --json                every transition, one JSON per line
   pool-managerd pull                            fetch what the pools file names, before anything is started
   pool-managerd prune                           what no pool uses; --yes removes it
+  pool-managerd inspect pool-0                  its chart at work: events, guards, actions
   pool-managerd estimate model.gguf --ctx 8192  how much VRAM it would need, in parts
   pool-managerd explain events.jsonl 4711       why a pool did what it did then: guards, transitions, actions
+
+In a browser: the address of the daemon, http://127.0.0.1:9200/.
+Completion: source <(pool-managerd completion bash), the same for zsh; pool-managerd completion fish | source.
 
 Exit codes:
   0   done
@@ -45,7 +54,7 @@ Exit codes:
   78  the configuration is wrong, one line per mistake
 serve ends also with 75 when another daemon holds the state directory.`;
 
-const longestTail = 100_000;
+const longestTail = 10_000;
 const mostEvents = 1_000;
 const mostSlots = 1_024;
 const mostTokens = 16_777_216;
@@ -76,6 +85,12 @@ const report = (context: CliContext, thrown: unknown): number => {
   return exitCodes.internal;
 };
 
+/** For completion: says nothing where it has nothing to say. */
+const printIds = async (session: Session): Promise<void> => {
+  const { pools: known } = await session.api.get('/v2/pools', poolsSchema);
+  for (const { pool_id } of known) session.print(pool_id);
+};
+
 const createProgram = (context: CliContext, signal: AbortSignal, outcome: { exitCode: number }): Command => {
   const program = new Command('pool-managerd')
     .description('One daemon per GPU machine: starts inference engines, keeps them alive, and says what it is doing and why.')
@@ -87,7 +102,7 @@ const createProgram = (context: CliContext, signal: AbortSignal, outcome: { exit
   addRemoteOptions(program);
   addLocalCommands(program, context, outcome);
   addRemoteCommands((name, summary, act) =>
-    addRemoteOptions(program.command(name).description(summary)).action(async (...given: unknown[]) => {
+    addRemoteOptions(program.command(name, { hidden: name === idsCommand }).description(summary)).action(async (...given: unknown[]) => {
       const command = given.at(-1);
       if (!(command instanceof Command)) throw new TypeError('commander gave no command');
       const options = command.optsWithGlobals<RemoteOptions & Options>();
@@ -144,6 +159,17 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
       });
     });
   addStoreCommands(program, context);
+  program
+    .command('completion')
+    .description('completion for your shell; --help tells how to install it')
+    .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices(shells))
+    .addHelpText(
+      'after',
+      '\nInstall:\n  source <(pool-managerd completion bash)     in ~/.bashrc; the same with zsh in ~/.zshrc\n  pool-managerd completion fish | source      in ~/.config/fish/config.fish',
+    )
+    .action((dialect: Shell) => {
+      context.stdout.write(completionFor(dialect, program));
+    });
   const config = program.command('config').description('the pools file, without a daemon');
   config
     .command('check <file>')
@@ -208,9 +234,13 @@ const addRemoteCommands = (remote: Remote): void => {
     status(session, id, isSet(options, 'watch')),
   ).option('-w, --watch', 'again once a second');
   remote('pools', 'one line per pool', (session) => pools(session));
+  remote(idsCommand, 'ids of pools, for completion', printIds);
   remote('pool <id>', 'one pool in full', (session, [id]) => status(session, id, false));
   remote('gpus', 'one line per GPU', (session) => gpus(session));
   addCommands(remote);
+  remote('inspect [actor]', 'the charts at work: each event, the transitions it took, guards and actions', (session, [actor]) =>
+    inspect(session, actor),
+  );
   remote('logs <id>', 'what the engine of a pool wrote', (session, [id = ''], options) =>
     logs(session, id, {
       follow: isSet(options, 'follow'),
@@ -246,6 +276,11 @@ const addCommands = (remote: Remote): void => {
     '-m, --model <ref>',
     'with this model',
   );
+  remote('declare <file>', 'declare a pool over the API: one pool of a pools file as JSON; - is standard input', (session, [file = '']) =>
+    declare(session, file),
+  );
+  remote('register', 'register with orchestratord now, and print its answer', (session) => register(session));
+  remote('heartbeat', 'send orchestratord a heartbeat now, and print its answer', (session) => heartbeat(session));
   remote('remove <id>', 'drain a pool declared over the API, and forget it', (session, [id = '']) => remove(session, id));
 };
 

@@ -60,9 +60,13 @@ const lastWords = (error: Pool['last_error']): string[] => {
   return ['it last said:', ...(earlier === 0 ? [] : [`  … (${earlier} lines before)`]), ...shown.map((line) => `  ${printable(line)}`)];
 };
 
+const healthColour = ({ health }: Gpu): Colour =>
+  health === 'healthy' ? 'green' : health === 'suspect' || health === 'recovering' ? 'yellow' : 'red';
+
 const gpuColumns: readonly Column<Gpu>[] = [
   { head: 'GPU', cell: (gpu) => String(gpu.index) },
   { head: 'NAME', cell: (gpu) => `${gpu.name}${gpu.simulated ? ' (simulated)' : ''}` },
+  { head: 'HEALTH', cell: (gpu) => gpu.health, colour: healthColour },
   { head: 'USED', cell: (gpu) => bytes(gpu.memory_used_bytes) },
   { head: 'RESERVED', cell: (gpu) => bytes(gpu.memory_reserved_bytes) },
   { head: 'FREE', cell: (gpu) => bytes(gpu.memory_free_bytes) },
@@ -75,7 +79,15 @@ const gpuColumns: readonly Column<Gpu>[] = [
 ];
 
 export const gpuTable = (gpus: readonly Gpu[], colour: boolean): string[] =>
-  gpus.length === 0 ? ['no GPUs are known'] : table(gpus, gpuColumns, colour);
+  gpus.length === 0
+    ? ['no GPUs are known']
+    : [...table(gpus, gpuColumns, colour), ...gpus.flatMap((gpu) => (gpu.health_reason === null ? [] : [trouble(gpu, gpu.health_reason)]))];
+
+/** Why a card is not well, and what a person is to do. */
+const trouble = ({ index, health, recommended_action }: Gpu, { code, message }: NonNullable<Gpu['health_reason']>): string =>
+  printable(
+    `GPU ${index} is ${health}: ${code}: ${message}${recommended_action === null ? '' : ` [to do: ${recommended_action.replaceAll('_', ' ')}]`}`,
+  );
 
 export const nodeSummary = (node: Node): string[] =>
   facts([

@@ -32,6 +32,8 @@ export interface Environment {
   readonly autoDeleteHandoff: boolean;
   readonly gpuDiscoveryIntervalMs: number;
   readonly gpuSource: GpuSourceSetting;
+  readonly kernelLog: string;
+  readonly pciDevices: string;
   readonly token: TokenSetting;
   readonly otlpEndpoint: string | null;
   /** Null: off. */
@@ -146,6 +148,8 @@ const toEnvironment = (values: Variables, env: Env, { home, cwd }: Surroundings)
     autoDeleteHandoff: values.POOL_MANAGERD_AUTO_DELETE_HANDOFF,
     gpuDiscoveryIntervalMs: values.POOL_MANAGERD_GPU_DISCOVERY_INTERVAL_MS,
     gpuSource: values.POOL_MANAGERD_GPU_SOURCE,
+    kernelLog: at(values.POOL_MANAGERD_KERNEL_LOG),
+    pciDevices: at(values.POOL_MANAGERD_PCI_DEVICES),
     token: tokenSetting(values, env, at),
     otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
     metrics: values.PROMETHEUS_METRICS_PORT === 0 ? null : { host: values.POOL_MANAGERD_METRICS_ADDR, port: values.PROMETHEUS_METRICS_PORT },

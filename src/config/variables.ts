@@ -61,6 +61,12 @@ export const environmentSchema = v.object({
     'auto',
     'Where facts about GPUs come from. Simulated cards are for the demo and tests, and no orchestratord elsewhere hears of them.',
   ),
+  POOL_MANAGERD_KERNEL_LOG: variable(
+    path(),
+    '/dev/kmsg',
+    "Where the kernel's messages are read, for errors of GPUs (Xids). Where it cannot be opened, the journal is followed.",
+  ),
+  POOL_MANAGERD_PCI_DEVICES: variable(path(), '/sys/bus/pci/devices', 'Where the devices on the PCI bus are listed.'),
   LLORCH_API_TOKEN: unset(
     token(),
     'LLORCH_API_TOKEN_FILE',

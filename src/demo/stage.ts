@@ -45,7 +45,7 @@ const introduce = (daemon: DaemonProcess, standIn: OrchestratorStandIn, engine: 
   engineText(engine),
   '',
   `daemon         pool-managerd serve, pid ${daemon.pid}, log ${house.logFile}`,
-  `API            ${daemon.url}${unusual(daemon.url, usualPorts.api)}`,
+  `dashboard      ${daemon.url}/${unusual(daemon.url, usualPorts.api)}`,
   `description    ${daemon.url}/openapi.json`,
   `metrics        ${daemon.metricsUrl}/metrics${unusual(daemon.metricsUrl, usualPorts.metrics)}`,
   `orchestratord  ${standIn.url}, a stand-in that only listens`,

@@ -9,21 +9,21 @@ import { helpText } from './stub-engine/arguments.ts';
 
 const version = 'version: 0.0.0-stub (a stub engine of pool-managerd, not llama.cpp)\n';
 
-/** Writes `<dir>/llama-server` and returns its path. Writing it again replaces it. */
-export const writeStubExecutable = async (dir: string): Promise<string> => {
+/** Writes `<dir>/llama-server` and returns its path. Writing it again replaces it. `program`: what the stub is. */
+export const writeStubExecutable = async (dir: string, program: readonly string[] = ownStubEngine()): Promise<string> => {
   const path = join(dir, 'llama-server');
   await mkdir(dir, { recursive: true });
-  await writeFile(path, script());
+  await writeFile(path, script(program));
   await chmod(path, 0o755);
   return path;
 };
 
-const script = (): string => `#!/bin/sh
+const script = (program: readonly string[]): string => `#!/bin/sh
 # The stub engine of pool-managerd; not llama.cpp.
 case $1 in
 --version) printf %s ${quote(version)} ;;
 --help) printf %s ${quote(helpText)} ;;
-*) exec ${ownStubEngine().map(quote).join(' ')} "$@" ;;
+*) exec ${program.map(quote).join(' ')} "$@" ;;
 esac
 `;
 

@@ -3,7 +3,7 @@
  * that it is a stub in its log, its properties and its text, and in the script of `stub-executable.ts` that starts it.
  *
  * Behaviour by environment: STUB_LOAD_MS, STUB_TOKENS_PER_SECOND, STUB_HANG (`slots`, `all`), STUB_HANG_AFTER_MS,
- * STUB_CRASH_AFTER_MS, STUB_CRASH_CODE, STUB_FAIL_LOAD (a last line to print), STUB_IGNORE_TERM.
+ * STUB_CRASH_AFTER_MS, STUB_CRASH_CODE, STUB_FAIL_LOAD (a last line to print), STUB_IGNORE_TERM, STUB_SAYS_PLACED.
  */
 import { existsSync } from 'node:fs';
 import { readArguments } from './stub-engine/arguments.ts';

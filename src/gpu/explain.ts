@@ -1,10 +1,10 @@
 /**
  * What a failed `nvidia-smi` means: exit status and words → a Cause.
  *
- * Pure. Exit statuses are those of nvidia-smi(1), "RETURN VALUE", and NVML's result codes, which the tool passes on; the words
- * decide first, because the same status (255) covers many of them.
+ * Pure. The words decide first, because the same status (255) covers many of them; then the status, which is NVML's.
  */
 import type { Cause } from '../machines/vocabulary.ts';
+import { nvmlCode } from './nvml-codes.ts';
 
 export interface SmiFailure {
   /** As run, for the message. */
@@ -15,74 +15,48 @@ export interface SmiFailure {
   readonly output: string;
 }
 
-interface Row {
-  readonly words: RegExp;
-  readonly exitCodes: readonly number[];
-  readonly code: Cause['code'];
+interface Meaning {
+  readonly reason: Cause['code'];
   readonly says: string;
 }
 
-const table: readonly Row[] = [
-  {
-    words: /driver\/library version mismatch/i,
-    exitCodes: [18],
-    code: 'driver_mismatch',
-    says: 'the loaded NVIDIA kernel module and the installed driver libraries have different versions; reboot, or unload and load the nvidia modules; running engines are kept, none is started',
-  },
-  {
-    words: /couldn't communicate with the NVIDIA driver|driver not loaded/i,
-    exitCodes: [9],
-    code: 'driver_error',
-    says: 'the NVIDIA kernel module is not loaded or does not answer; load it (modprobe nvidia) or install the driver',
-  },
-  {
-    words: /couldn't find libnvidia-ml|NVML Shared Library/i,
-    exitCodes: [12, 13],
-    code: 'driver_error',
-    says: 'libnvidia-ml.so is missing or too old; install the NVIDIA driver libraries',
-  },
-  {
-    words: /GPU is lost|fallen off the bus/i,
-    exitCodes: [15],
-    code: 'gpu_lost',
-    says: 'a card has fallen off the bus; reboot the machine, and check its power and seating if it happens again',
-  },
-  {
-    words: /requires? (?:a )?reset|reset required/i,
-    exitCodes: [16],
-    code: 'gpu_reset_required',
-    says: 'a card needs a reset: nvidia-smi --gpu-reset -i <index> once nothing uses it',
-  },
-  {
-    words: /No devices were found/i,
-    exitCodes: [6],
-    code: 'gpu_missing',
-    says: 'the driver is loaded but lists no card; see the kernel log (dmesg | grep NVRM) for why it could not start them',
-  },
-  {
-    words: /Insufficient Permissions/i,
-    exitCodes: [4, 17],
-    code: 'driver_error',
-    says: 'this user may not open the GPU devices; allow /dev/nvidia* (under systemd: DeviceAllow=, SupplementaryGroups=video)',
-  },
-  {
-    words: /Unable to determine the device handle/i,
-    exitCodes: [],
-    code: 'gpu_unhealthy',
-    says: 'the driver cannot open a card; see the kernel log (dmesg | grep NVRM)',
-  },
+/** Words, and the NVML code that they stand for. */
+const wordings: readonly (readonly [words: RegExp, code: number])[] = [
+  [/driver\/library version mismatch/i, 18],
+  [/couldn't communicate with the NVIDIA driver|driver not loaded/i, 9],
+  [/couldn't find libnvidia-ml|NVML Shared Library/i, 12],
+  [/GPU is lost|fallen off the bus/i, 15],
+  [/requires? (?:a )?reset|reset required/i, 16],
+  [/No devices were found/i, 6],
+  [/Insufficient Permissions/i, 4],
 ];
 
+const cannotOpen: Meaning = { reason: 'gpu_unhealthy', says: 'the driver cannot open a card; see the kernel log (dmesg | grep NVRM)' };
+const unknown: Meaning = { reason: 'driver_error', says: 'not a failure known here; run it by hand, and see the kernel log (dmesg | grep NVRM)' };
+
+/** 2 of nvidia-smi is an argument or field that it does not know, which `refusedField` reads. */
+const meaningOf = (output: string, exitCode: number | null): Meaning => {
+  const worded = wordings.find(([words]) => words.test(output));
+  if (worded !== undefined) return nvmlCode(worded[1]) ?? unknown;
+  if (/Unable to determine the device handle/i.test(output)) return cannotOpen;
+  return nvmlCode(exitCode === 0 ? null : exitCode) ?? unknown;
+};
+
 export const explain = (failure: SmiFailure): Cause => {
-  const row =
-    table.find(({ words }) => words.test(failure.output)) ?? table.find(({ exitCodes }) => exitCodes.some((one) => one === failure.exitCode));
+  const { reason, says } = meaningOf(failure.output, failure.exitCode);
   const ended = failure.signal === null ? `exit status ${failure.exitCode ?? 'unknown'}` : `ended by ${failure.signal}`;
   const said = firstWords(failure.output);
   return {
-    code: row?.code ?? 'driver_error',
-    message: `${failure.command} was expected to list the GPUs, but ${ended}${said === '' ? ' and no output' : ` and said "${said}"`}: ${row?.says ?? 'not a failure known here; run it by hand, and see the kernel log (dmesg | grep NVRM)'}`,
+    code: reason,
+    message: `${failure.command} was expected to list the GPUs, but ${ended}${said === '' ? ' and no output' : ` and said "${said}"`}: ${says}`,
     details: { exit_code: failure.exitCode, signal: failure.signal, output: failure.output.slice(0, 2000) },
   };
+};
+
+/** What the tool says of one card that it does not list. */
+export const explainRemark = (remark: string): Cause => {
+  const { reason, says } = meaningOf(remark, null);
+  return { code: reason === 'driver_error' ? 'gpu_unhealthy' : reason, message: `nvidia-smi said "${firstWords(remark)}": ${says}` };
 };
 
 export const notInstalled = (executable: string, path: string): Cause => ({

@@ -1,13 +1,13 @@
 /**
  * GPU facts from `nvidia-smi`, in a child process with a deadline on every call.
  *
- * Decides which queries to make: always cards and compute processes; `-q -x` and `-L` only for cards in MIG mode or with memory
- * that no compute process explains (a desktop's, for one). Fields that an older driver does not know are left out and null.
+ * Decides which queries to make: always cards and compute processes; `-q -x` and `-L` for cards in MIG mode, for memory that no
+ * compute process explains (a desktop's, for one), and when what changes slowly is wanted. Fields that an older driver does not know are left out and null.
  */
 
 import { isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
-import type { Cause, GpuFact, Inventory } from '../machines/vocabulary.ts';
+import type { Cause, GpuDeep, GpuFact, Inventory } from '../machines/vocabulary.ts';
 import { explain, notInstalled, notUnderstood } from './explain.ts';
 import { joinFacts, wantsDetail } from './join-facts.ts';
 import { oneAtATime } from './one-at-a-time.ts';
@@ -24,8 +24,23 @@ export const nvidiaSmi = (options: NvidiaSmiOptions = {}): GpuSource => {
   const executable = options.executable ?? 'nvidia-smi';
   const env = options.env ?? process.env;
   const runner = childRunner({ ...options, executable, env });
-  const tool: Tool = { runner, executable, path: env['PATH'] ?? '', fields: [...gpuFields], cudaVersion: undefined };
-  return { name: 'nvidia-smi', read: oneAtATime((deadlineMs) => readAll(tool, deadlineMs)), close: () => runner.close() };
+  const tool: Tool = {
+    runner,
+    executable,
+    path: env['PATH'] ?? '',
+    fields: [...gpuFields],
+    cudaVersion: undefined,
+    wantsDeep: false,
+    deep: new Map(),
+  };
+  return {
+    name: 'nvidia-smi',
+    read: oneAtATime((deadlineMs) => readAll(tool, deadlineMs)),
+    wantDeep: () => {
+      tool.wantsDeep = true;
+    },
+    close: () => runner.close(),
+  };
 };
 
 /** What is kept from one read to the next. */
@@ -37,6 +52,9 @@ interface Tool {
   fields: GpuField[];
   /** Undefined until it was read once. */
   cudaVersion: string | null | undefined;
+  wantsDeep: boolean;
+  /** By UUID, as last read; kept through failures, since it has its age. */
+  deep: ReadonlyMap<string, GpuDeep>;
 }
 
 type Ask = (argv: readonly string[]) => Promise<Output | Cause>;
@@ -62,7 +80,10 @@ const readAll = async (tool: Tool, deadlineMs: number): Promise<Inventory | Caus
   if (isCause(apps)) return forget(tool, apps);
 
   const cards = joinFacts(read.rows, apps.rows, null, []);
-  const detailed = wantsDetail(read.rows, cards) ? await withDetail(read.rows, apps.rows, ask, tool) : cards;
+  const wanted = tool.wantsDeep || wantsDetail(read.rows, cards);
+  // Asked for once: where it fails, the next time is when it is wanted again.
+  tool.wantsDeep = false;
+  const detailed = wanted ? await withDetail(read.rows, apps.rows, ask, tool) : cards;
   const lacking = 'code' in detailed ? detailed : null;
   if (lacking !== null && read.rows.some((card) => card.migEnabled)) return forget(tool, lacking);
 
@@ -70,7 +91,8 @@ const readAll = async (tool: Tool, deadlineMs: number): Promise<Inventory | Caus
   const remarks = lacking === null ? read.remarks : [...read.remarks, lacking.message];
   const cudaVersion = await readCudaVersion(tool, ask);
   const driverVersion = read.rows[0]?.driverVersion ?? null;
-  return { ...stamp(), source: 'nvidia-smi', driverVersion, cudaVersion, gpus: 'code' in detailed ? cards : detailed, remarks };
+  const gpus = ('code' in detailed ? cards : detailed).map((fact) => ({ ...fact, deep: tool.deep.get(fact.uuid) ?? null }));
+  return { ...stamp(), source: 'nvidia-smi', driverVersion, cudaVersion, gpus, remarks };
 };
 
 const forget = (tool: Tool, cause: Cause): Cause => {
@@ -106,6 +128,8 @@ const withDetail = async (cards: readonly Card[], apps: readonly ComputeApp[], a
   if (isCause(xml)) return xml;
   const detail = parseDetail(xml.text);
   if ('mistake' in detail) return xml.failure ?? notUnderstood(`${tool.executable} -q -x`, [detail.mistake]);
+  const { at, mono } = stamp();
+  tool.deep = new Map(detail.gpus.map(({ uuid, deep }) => [uuid, { ...deep, at, mono }]));
   if (!cards.some((card) => card.migEnabled)) return joinFacts(cards, apps, detail, []);
   const list = await ask(['-L']);
   return isCause(list) ? list : joinFacts(cards, apps, detail, parseList(list.text));

@@ -82,8 +82,16 @@ const toCard = (line: string, fields: readonly GpuField[]): Card | null => {
       recoveryAction: known(cell('gpu_recovery_action')),
       processes: [],
       mig: null,
+      ...readsOf(cells, [cell('memory.total'), cell('memory.used')]),
     },
   };
+};
+
+/** `[GPU is lost]`, `[GPU requires reset]`, `[Unknown Error]` in place of values. */
+const readsOf = (cells: readonly string[], memory: readonly (string | undefined)[]): Pick<GpuFact, 'reads'> => {
+  if (cells.some((cell) => /\[GPU is lost\]/i.test(cell))) return { reads: 'lost' };
+  if (cells.some((cell) => /\[GPU requires reset\]/i.test(cell))) return { reads: 'reset' };
+  return memory.some((cell) => cell !== undefined && /\[Unknown Error\]/i.test(cell)) ? { reads: 'unknown' } : {};
 };
 
 const toApp = (line: string): ComputeApp | null => {

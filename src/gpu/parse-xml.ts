@@ -4,10 +4,12 @@
  *
  * Pure. Reads the elements that v11 to v13 of NVIDIA's DTD have in common; everything else in the document is ignored.
  */
-import { parseXml, XmlElement, type XmlNode } from '@rgrove/parse-xml';
+import { parseXml, type XmlElement } from '@rgrove/parse-xml';
 import * as v from 'valibot';
 import type { GpuProcess } from '../machines/vocabulary.ts';
+import { type Deep, parseDeep } from './parse-deep.ts';
 import { known, mebibytes, whole } from './parse-values.ts';
+import { at, children, textAt } from './xml-elements.ts';
 
 export interface DetailedSlice {
   readonly device: number;
@@ -29,6 +31,7 @@ export interface DetailedGpu {
   readonly migEnabled: boolean;
   readonly slices: readonly DetailedSlice[];
   readonly processes: readonly GpuProcess[];
+  readonly deep: Deep;
 }
 
 export interface Detail {
@@ -73,6 +76,7 @@ const toGpu = (gpu: XmlElement): DetailedGpu[] => {
       migEnabled: known(textAt(gpu, 'mig_mode', 'current_mig')) === 'Enabled',
       slices: at(gpu, 'mig_devices', 'mig_device').flatMap(toSlice),
       processes: at(gpu, 'processes', 'process_info').flatMap(toProcess),
+      deep: parseDeep(gpu),
     },
   ];
 };
@@ -98,12 +102,3 @@ const memoryOf = (element: XmlElement) => ({
   [memory.used]: mebibytes(textAt(element, 'fb_memory_usage', 'used')),
   [memory.free]: mebibytes(textAt(element, 'fb_memory_usage', 'free')),
 });
-
-const isElement = (node: XmlNode): node is XmlElement => node instanceof XmlElement;
-
-const children = (element: XmlElement, name: string): XmlElement[] => element.children.filter(isElement).filter((child) => child.name === name);
-
-const at = (element: XmlElement, ...path: readonly string[]): XmlElement[] =>
-  path.reduce<XmlElement[]>((found, name) => found.flatMap((one) => children(one, name)), [element]);
-
-const textAt = (element: XmlElement, ...path: readonly string[]): string | undefined => at(element, ...path)[0]?.text;

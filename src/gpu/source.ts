@@ -10,6 +10,8 @@ export interface GpuSource {
    * (`driver_error`, `driver_mismatch`, `gpu_missing`, …), never a throw.
    */
   read(deadlineMs: number): Promise<Inventory | Cause>;
+  /** The next look asks for what changes slowly too, which takes longer. Absent: this source has nothing of the kind. */
+  wantDeep?(): void;
   /** Ends helper processes. Does not wait for hung ones. */
   close(): void;
 }

@@ -11,7 +11,7 @@ import { createGate, type Fetch } from './gate/gate.ts';
 import { createHostRules } from './gate/hosts.ts';
 import { describeRoutes, writeDocument } from './openapi/document.ts';
 import { failed, nothingHere } from './otherwise.ts';
-import type { AuthOptions, HttpLogger, InspectPort, JournalPort, LogsPort, MetricsPort, NodePort, ParsePoolSpec } from './ports.ts';
+import type { AuthOptions, HttpLogger, InspectPort, JournalPort, LogsPort, MetricsPort, NodePort, ParsePoolSpec, RequestTracer } from './ports.ts';
 import { createRouter } from './router.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { descriptionRoutes } from './routes/description.ts';
@@ -31,6 +31,7 @@ export interface AppDeps {
   readonly auth: AuthOptions;
   readonly parsePoolSpec: ParsePoolSpec;
   readonly logger?: HttpLogger;
+  readonly tracer?: RequestTracer | null;
   /** Other numbers for tests. */
   readonly streamLimits?: StreamLimits;
 }
@@ -67,6 +68,7 @@ export const createApp = (deps: AppDeps) => {
       route: routes.fetch,
       logger,
       secret: () => auth.token(),
+      tracer: deps.tracer ?? null,
     }),
   };
 };
@@ -96,6 +98,7 @@ export const createMetricsApp = (deps: {
       route: routes.fetch,
       logger,
       secret: () => null,
+      tracer: null,
     }),
   };
 };

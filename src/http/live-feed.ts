@@ -82,7 +82,8 @@ export const createLiveFeed = ({ node, everyMs = 500, mostGone = 1_000, now = Da
 
   const look = (): void => {
     note('node', 'node', node.node());
-    note('gpus', 'gpus', { gpus: node.gpus() });
+    // Their age is another at every look; when they were seen says the same.
+    note('gpus', 'gpus', { gpus: node.gpus().map(({ age_ms, ...steady }) => steady) });
     lookAtPools();
   };
 

@@ -160,6 +160,14 @@ export interface AuthOptions {
   readonly allowedHosts: readonly string[];
 }
 
+/** Makes each request a span; null where nobody asked for traces. */
+export interface RequestTracer {
+  begin(request: { readonly method: string; readonly path: string; readonly headers: Readonly<Record<string, string | string[] | undefined>> }): {
+    readonly traceId: string;
+    end(status: number): void;
+  };
+}
+
 /** A pino logger fits. */
 export interface HttpLogger {
   /** Without it every level counts as enabled. */

@@ -4,10 +4,12 @@
  * Commands are `noun.verb`, facts `noun.pastParticiple`. Every event carries a stamp; facts are plain data that the rims
  * have validated. xstate's own events (`xstate.done.actor.*`, `xstate.error.actor.*`, `xstate.after.*`) complete the list.
  */
+import type { GpuStanding } from './policies/gpu-standing.ts';
 import type {
   BootPool,
   Cause,
   EngineExit,
+  GpuFinding,
   GpuRef,
   Handoff,
   HandoffOutcome,
@@ -20,6 +22,7 @@ import type {
   Progress,
   ProvisionPhase,
   Stamp,
+  XidReport,
 } from './vocabulary.ts';
 
 /** What people and programs ask of a pool. `poolId` of events is that of the berth, see `policies/berths.ts`. */
@@ -78,6 +81,8 @@ export type PoolNotice = Stamp &
     | { readonly type: 'gpus.unmatched'; readonly cause: Cause }
     | { readonly type: 'admission.granted'; readonly gpus: readonly GpuRef[]; readonly reservedBytes: number | null }
     | { readonly type: 'admission.refused'; readonly cause: Cause }
+    /** The kernel says that what this engine had on a GPU is dead; the GPU goes on. */
+    | { readonly type: 'engine.faulted'; readonly cause: Cause }
     /** For display only: nothing is decided by it and it is not journaled. */
     | ({ readonly type: 'progress.made'; readonly step: 'engine' | 'model' } & Progress)
     /** Provisioning has come to another part of its work. */
@@ -145,6 +150,28 @@ export type PoolReport =
   | { readonly type: 'quarantine.lifted'; readonly poolId: string }
   | { readonly type: 'pool.ended'; readonly poolId: string };
 
+/** From the node to the chart of one card. `begunMono`: when the look began; what came later it cannot know. */
+export type GpuNotice = Stamp &
+  (
+    | { readonly type: 'gpu.checked'; readonly finding: GpuFinding; readonly begunMono: number }
+    | { readonly type: 'gpu.xid'; readonly report: XidReport }
+  );
+
+/** What the chart of a card tells its node. */
+export type GpuReport =
+  | { readonly type: 'gpu.changed'; readonly standing: GpuStanding }
+  /** What was running there is dead, the card itself is not. */
+  | { readonly type: 'gpu.faulted'; readonly uuid: string; readonly report: XidReport; readonly cause: Cause; readonly stamp: Stamp }
+  | { readonly type: 'gpu.lookWanted' };
+
+/** From watch-kernel. */
+export type KernelEvent = Stamp &
+  (
+    | { readonly type: 'kernel.xid'; readonly report: XidReport }
+    /** Null: it is read. */
+    | { readonly type: 'kernel.followed'; readonly cause: Cause | null }
+  );
+
 /** From watch-gpus. */
 export type GpuEvent = Stamp &
   /** Cards came, went, or were renumbered; also the first probe and the first after blindness. */
@@ -153,6 +180,8 @@ export type GpuEvent = Stamp &
     /** Memory, temperature, processes: for display only. */
     | { readonly type: 'gpu.sampled'; readonly inventory: Inventory }
     | { readonly type: 'gpu.probeFailed'; readonly cause: Cause }
+    /** Told when it differs from what was told last of this card, and at every look of a card that is not well. */
+    | { readonly type: 'gpu.checked'; readonly uuid: string; readonly finding: GpuFinding; readonly begunMono: number }
   );
 
 /** From watch-handoffs. */
@@ -187,6 +216,8 @@ export type ChildFailure = { readonly type: `xstate.error.actor.${string}`; read
 export type NodeEvent =
   | NodeCommand
   | GpuEvent
+  | GpuReport
+  | KernelEvent
   | HandoffEvent
   | PoolReport
   | RegistrationReport

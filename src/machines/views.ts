@@ -5,7 +5,7 @@
  * with milliseconds; what is not known is `null`.
  */
 import type { ReasonCode } from './reasons.ts';
-import type { GpuProcess, GpuSourceName, PoolOrigin, PoolState, Residency, Wanted } from './vocabulary.ts';
+import type { GpuHealth, GpuProcess, GpuSourceName, PoolOrigin, PoolState, RecoveryAction, Residency, Wanted } from './vocabulary.ts';
 
 export interface ReasonView {
   readonly code: ReasonCode;
@@ -86,15 +86,62 @@ export interface GpuView {
   readonly power_watts: number | null;
   readonly utilisation_percent: number | null;
   readonly recovery_action: string | null;
+  readonly health: GpuHealth;
+  /** Why it is not healthy; null: it is. */
+  readonly health_reason: { readonly code: ReasonCode; readonly message: string } | null;
+  /** What NVIDIA says is to be done with it, by a person: nothing is reset here. `later`: when nothing uses it. */
+  readonly recommended_action: RecoveryAction | 'later' | null;
+  /** Errors of the card in the kernel's log since the daemon knows it, and the latest of them. */
+  readonly xids: number;
+  readonly last_xid: { readonly code: number; readonly message: string; readonly at: string } | null;
   /** Nothing is put on it while something of this pool will not go from it; null: it may be used. */
   readonly quarantine: { readonly pool_id: string; readonly code: ReasonCode; readonly message: string } | null;
   readonly processes: readonly GpuProcess[];
   readonly pools: readonly string[];
+  /** What changes slowly, with a time of its own; null: not read yet, or not told by this source. */
+  readonly details: GpuDetailsView | null;
+  /** Slices of a card in MIG mode; null: it is not in MIG mode. */
+  readonly mig: readonly MigView[] | null;
   readonly source: GpuSourceName;
   readonly simulated: boolean;
   /** Facts older than three probe intervals. */
   readonly stale: boolean;
   readonly seen_at: string;
+  /** Age of the facts, at the moment of the answer. */
+  readonly age_ms: number;
+}
+
+export interface GpuDetailsView {
+  readonly persistence_mode: boolean | null;
+  readonly power_limit_watts: number | null;
+  readonly graphics_clock_mhz: number | null;
+  readonly memory_clock_mhz: number | null;
+  readonly ecc: {
+    readonly enabled: boolean | null;
+    /** Since the driver was loaded. */
+    readonly corrected: number | null;
+    readonly uncorrected: number | null;
+    /** In the life of the card. */
+    readonly uncorrected_ever: number | null;
+  };
+  readonly remapped_rows: {
+    readonly corrected: number | null;
+    readonly uncorrected: number | null;
+    readonly pending: boolean | null;
+    readonly failed: boolean | null;
+  };
+  readonly retired_pages: { readonly count: number | null; readonly pending: boolean | null };
+  readonly seen_at: string;
+}
+
+export interface MigView {
+  readonly uuid: string;
+  readonly profile: string | null;
+  readonly gpu_instance_id: number;
+  readonly compute_instance_id: number;
+  readonly memory_total_bytes: number | null;
+  readonly memory_used_bytes: number | null;
+  readonly memory_free_bytes: number | null;
 }
 
 export interface RegistrationView {

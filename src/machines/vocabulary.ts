@@ -131,9 +131,37 @@ export interface GpuFact extends GpuRef {
   readonly utilisationPercent: number | null;
   /** `None`, `GPU Reset Required`, … as the driver words it. */
   readonly recoveryAction: string | null;
+  /** What the driver says in place of its values; absent: they are there. */
+  readonly reads?: 'lost' | 'reset' | 'unknown';
   readonly processes: readonly GpuProcess[];
+  /** Asked for more rarely, so that it has an age of its own; absent or null: not yet, or the driver does not tell. */
+  readonly deep?: GpuDeep | null;
   /** Slices of a card in MIG mode, possibly none; absent or null: the card is not in MIG mode. */
   readonly mig?: readonly MigSlice[] | null;
+}
+
+/** What of a card changes slowly. */
+export interface GpuDeep extends Stamp {
+  readonly persistenceMode: boolean | null;
+  readonly powerLimitWatts: number | null;
+  readonly graphicsClockMhz: number | null;
+  readonly memoryClockMhz: number | null;
+  /** Memory errors since the driver was loaded; `uncorrectedEver`: in the life of the card. */
+  readonly ecc: {
+    readonly enabled: boolean | null;
+    readonly corrected: number | null;
+    readonly uncorrected: number | null;
+    readonly uncorrectedEver: number | null;
+  };
+  /** Rows taken out of use; `pending`: at the next reset. */
+  readonly remappedRows: {
+    readonly corrected: number | null;
+    readonly uncorrected: number | null;
+    readonly pending: boolean | null;
+    readonly failed: boolean | null;
+  };
+  /** Of older cards, which have pages in place of rows. */
+  readonly retiredPages: { readonly count: number | null; readonly pending: boolean | null };
 }
 
 /** A MIG compute instance. Those of one GPU instance share its memory. */
@@ -156,6 +184,39 @@ export interface GpuProcess {
   readonly poolId?: string | null;
   /** MIG GPU instance it runs in; absent or null: the whole card, or not known. */
   readonly gpuInstanceId?: number | null;
+}
+
+/** `healthy` and `suspect` cards are used; all others wait, for what the chart in `machines/gpu/` says. */
+export type GpuHealth = 'healthy' | 'suspect' | 'unhealthy' | 'lost' | 'quarantined' | 'recovering';
+
+/** What the driver says is to be done with a card. `other`: something that this version does not know. */
+export type RecoveryAction = 'reset' | 'reboot' | 'drain_p2p' | 'drain_and_reset' | 'other';
+
+/** What one look at the driver comes to for one card that has been seen before. */
+export type GpuFinding =
+  /** `unknown`: this driver does not tell whether anything is to be done. */
+  | { readonly kind: 'sound'; readonly action: 'none' | 'unknown' }
+  | { readonly kind: 'demanding'; readonly action: RecoveryAction; readonly cause: Cause }
+  /** Listed, but not readable: often over at the next look. */
+  | { readonly kind: 'failing'; readonly cause: Cause }
+  | { readonly kind: 'away'; readonly cause: Cause };
+
+/** An Xid, or what stands for one, from the kernel's log. */
+export interface XidReport {
+  readonly code: number;
+  /** As the driver writes it, `00000000:3B:00.0`. */
+  readonly pciAddress: string;
+  /** The MIG GPU instance that it is about; null: the whole card, or not said. */
+  readonly gpuInstanceId: number | null;
+  /** The process that the kernel names, and the berth whose engine it belongs to; null: none that can be told. */
+  readonly process: { readonly pid: number; readonly poolId: string | null } | null;
+  /** Xid 154 only: what is to be done from now on. */
+  readonly recovery: RecoveryAction | 'none' | null;
+  /** The Xid that this one is a consequence of. */
+  readonly follows: number | null;
+  /** NVLink errors only. */
+  readonly fatal: boolean;
+  readonly text: string;
 }
 
 export type GpuSourceName = 'nvml' | 'nvidia-smi' | 'simulated';

@@ -19,7 +19,12 @@ interface Line {
 }
 
 export const createLogLines = (logger: Logger): Observer => {
-  const parts = { pool: forPart(logger, 'pool'), node: forPart(logger, 'node'), registration: forPart(logger, 'registration') };
+  const parts = {
+    pool: forPart(logger, 'pool'),
+    node: forPart(logger, 'node'),
+    registration: forPart(logger, 'registration'),
+    gpu: forPart(logger, 'gpu'),
+  };
   return {
     name: 'log lines',
     observe: (seen) => {
@@ -39,6 +44,8 @@ const lineOf = (seen: Observation): Line => {
       return nodeLine(seen);
     case 'registration':
       return registrationLine(seen);
+    case 'gpu':
+      return gpuLine(seen);
   }
 };
 
@@ -171,6 +178,12 @@ const nodeLine = (seen: Observation): Line => {
         level: seen.changed ? 'error' : 'warn',
         message: `GPUs cannot be read, the last facts are kept: ${cause?.message ?? 'no reason given'}`,
       };
+    case 'kernel.xid':
+      return { level: 'debug', message: `the kernel told Xid ${numberAt(event, 'report', 'code') ?? ''}: ${textAt(event, 'report', 'text') ?? ''}` };
+    case 'kernel.followed':
+      return cause === null
+        ? { level: 'info', message: "the kernel's log is followed for errors of GPUs" }
+        : { level: 'warn', message: `the kernel's log cannot be read: ${cause.message}` };
     case 'gpu.discovered': {
       const gpus = at(event, 'inventory', 'gpus');
       return {
@@ -185,6 +198,26 @@ const nodeLine = (seen: Observation): Line => {
 };
 
 const cardOf = (gpu: unknown) => ({ index: numberAt(gpu, 'index'), uuid: textAt(gpu, 'uuid'), name: textAt(gpu, 'name') });
+
+const gpuLevels: Readonly<Record<string, Level>> = {
+  healthy: 'info',
+  suspect: 'warn',
+  unhealthy: 'error',
+  lost: 'error',
+  quarantined: 'error',
+  recovering: 'warn',
+};
+
+/** Each Xid is told, also one that changes nothing: people look for its number. */
+const gpuLine = ({ event, from, to, changed, snapshot: { context } }: Observation): Line => {
+  const fields = withoutUnknown({ gpu_uuid: textAt(context, 'uuid'), xid: numberAt(event, 'report', 'code') });
+  const xid = event.type === 'gpu.xid' ? textAt(context, 'lastXid', 'message') : null;
+  if (!changed) return { level: xid === null ? 'debug' : 'warn', message: xid ?? `GPU noted ${event.type}`, fields };
+  if (from === '') return { level: 'debug', message: 'GPU known', fields };
+  const why = xid ?? causeAt(context, 'reason')?.message ?? null;
+  const message = to === 'healthy' ? 'GPU healthy again' : `GPU ${to}${why === null ? '' : `: ${why}`}`;
+  return { level: gpuLevels[to] ?? 'info', message, fields };
+};
 
 const registrationLine = (seen: Observation): Line => {
   const { context } = seen.snapshot;

@@ -52,7 +52,8 @@ const timeStart = (meters: Meters, { from, to, mono }: Observation, pool_id: str
   else if (now === null) clock.start = null;
 };
 
-const phaseOf = (path: string): Phase | null => {
+/** The phase of a start that a state is in. */
+export const phaseOf = (path: string): Phase | null => {
   const [state, child] = path.split('.');
   if (state === 'provisioning') return 'provision';
   if (state !== 'starting') return null;

@@ -1,5 +1,6 @@
 /** Which counters one observation moves. Pure; every label value comes from a closed list. */
 import { publicIdOf } from '../machines/policies/berths.ts';
+import { isKnownXid } from '../machines/policies/xids.ts';
 import { at, numberAt, textAt } from './look.ts';
 import type { NameOf } from './metric-definitions.ts';
 import type { Observation } from './observe.ts';
@@ -17,6 +18,8 @@ export const outcomesOf = (seen: Observation): readonly Counted[] => {
       return ofNode(seen);
     case 'registration':
       return ofRegistration(seen);
+    case 'gpu':
+      return ofGpu(seen);
   }
 };
 
@@ -44,6 +47,13 @@ const ofNode = ({ event, snapshot: { context } }: Observation): Counted[] => {
   // A label for pools there are; anybody may write a file that names others.
   const known = at(context, 'roster', berth) !== undefined;
   return [{ name: 'pool_handoff_files_processed_total', labels: { pool_id: known ? poolId : '', outcome } }];
+};
+
+/** Numbers that the table does not know share one label. */
+const ofGpu = ({ event, snapshot: { context } }: Observation): Counted[] => {
+  const code = event.type === 'gpu.xid' ? numberAt(event, 'report', 'code') : null;
+  if (code === null) return [];
+  return [{ name: 'gpu_xids_total', labels: { gpu_uuid: textAt(context, 'uuid') ?? '', xid: isKnownXid(code) ? String(code) : 'other' } }];
 };
 
 const ofRegistration = ({ before, snapshot: { context } }: Observation): Counted[] => {

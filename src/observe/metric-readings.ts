@@ -39,6 +39,7 @@ const ofProgress: readonly (readonly [NameOf<'gauge'>, (progress: Progress) => n
   ['pool_provision_total_bytes', (progress) => progress.total_bytes],
   ['pool_provision_bytes_per_second', (progress) => progress.bytes_per_second],
 ];
+const total = (one: number | null, other: number | null): number | null => (one === null || other === null ? null : one + other);
 
 const ofGpu: readonly (readonly [NameOf<'gauge'>, (gpu: GpuView) => number | null])[] = [
   ['gpu_memory_total_bytes', (gpu) => gpu.memory_total_bytes],
@@ -49,10 +50,18 @@ const ofGpu: readonly (readonly [NameOf<'gauge'>, (gpu: GpuView) => number | nul
   ['gpu_power_watts', (gpu) => gpu.power_watts],
   ['gpu_utilisation_ratio', (gpu) => (gpu.utilisation_percent === null ? null : gpu.utilisation_percent / 100)],
   ['gpu_quarantined', (gpu) => Number(gpu.quarantine !== null)],
+  ['gpu_ecc_corrected_errors', (gpu) => gpu.details?.ecc.corrected ?? null],
+  ['gpu_ecc_uncorrected_errors', (gpu) => gpu.details?.ecc.uncorrected ?? null],
+  ['gpu_remapped_rows', (gpu) => total(gpu.details?.remapped_rows.corrected ?? null, gpu.details?.remapped_rows.uncorrected ?? null)],
+  ['gpu_remap_pending', (gpu) => (gpu.details?.remapped_rows.pending == null ? null : Number(gpu.details.remapped_rows.pending))],
+  ['gpu_graphics_clock_hertz', (gpu) => (gpu.details?.graphics_clock_mhz == null ? null : gpu.details.graphics_clock_mhz * 1e6)],
+  ['gpu_power_limit_watts', (gpu) => gpu.details?.power_limit_watts ?? null],
+  ['gpu_probe_age_seconds', (gpu) => gpu.age_ms / 1000],
   ['gpu_stale', (gpu) => Number(gpu.stale)],
 ];
 
 const poolStates = ['uninitialized', 'provisioning', 'starting', 'ready', 'draining', 'offline'] as const satisfies readonly PoolState[];
+const healths = ['healthy', 'suspect', 'unhealthy', 'lost', 'quarantined', 'recovering'] as const satisfies readonly GpuView['health'][];
 const lifecycles = ['booting', 'adopting', 'serving', 'draining', 'stopped'] as const satisfies readonly NodeView['lifecycle'][];
 const gpuKnowledge = ['probing', 'known', 'blind'] as const satisfies readonly NodeView['gpus_state'][];
 const registrations = [
@@ -83,6 +92,7 @@ export const readings = (views: Views): Readings => {
     ),
     ...ofGpu.map(([name, read]) => [name, known(gpus, read, (gpu) => ({ gpu_uuid: gpu.uuid, gpu_index: String(gpu.index) }))] as const),
     ['pool_state', pools.flatMap((pool) => oneOf(poolStates, pool.state, { pool_id: pool.pool_id }))],
+    ['gpu_health', gpus.flatMap((gpu) => oneOf(healths, gpu.health, { gpu_uuid: gpu.uuid, gpu_index: String(gpu.index) }))],
     ['node_lifecycle_state', oneOf(lifecycles, node.lifecycle)],
     ['node_gpus_state', oneOf(gpuKnowledge, node.gpus_state)],
     ['node_registration_state', oneOf(registrations, node.registration.state)],

@@ -11,7 +11,7 @@ import { pathOf } from '../machines/policies/describe.ts';
 import type { Stamp } from '../machines/vocabulary.ts';
 import { textAt } from './look.ts';
 
-export type MachineName = 'pool' | 'node' | 'registration';
+export type MachineName = 'pool' | 'node' | 'registration' | 'gpu';
 
 /** What can be read of a machine's snapshot from outside. */
 export interface MachineState {
@@ -29,7 +29,7 @@ export interface ObservedEvent {
 
 /** One event, worked off by one machine. The stamp says when it was seen to be over. */
 export interface Observation extends Stamp {
-  /** `pool-0#7`, `node`, `registration`. */
+  /** `pool-0#7`, `node`, `registration`, the UUID of a card. */
   readonly actorId: string;
   readonly machine: MachineName;
   /** As it is known to people; the actor's id names the berth. */
@@ -70,7 +70,7 @@ export interface Inspector {
 }
 
 const sampleTypes: ReadonlySet<string> = new Set(['engine.sampled', 'gpu.sampled', 'progress.made']);
-const machineNames: ReadonlySet<string> = new Set<MachineName>(['pool', 'node', 'registration']);
+const machineNames: ReadonlySet<string> = new Set<MachineName>(['pool', 'node', 'registration', 'gpu']);
 /** Events sent and not yet worked off, per actor. More than this means that nobody will. */
 const maxPending = 10_000;
 

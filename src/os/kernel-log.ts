@@ -72,7 +72,7 @@ const nextRecord = (fd: number, buffer: Buffer): string | 'end' | 'overwritten' 
 };
 
 /** `6,1234,98765432,-;text`, then lines that begin with a space. The third field is microseconds since boot. */
-const parseRecord = (record: string): KernelMessage | null => {
+export const parseRecord = (record: string): KernelMessage | null => {
   const [, micros, text] = /^\d+,\d+,(\d+),[^;]*;([^\n]*)/.exec(record) ?? [];
   return micros === undefined || text === undefined ? null : { mono: Number(micros) / 1000, text };
 };

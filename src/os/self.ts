@@ -1,11 +1,7 @@
-/**
- * How this program starts itself once more, or gets at what it brings along: as the executable with Node inside, or as a script of the
- * Node that runs it.
- */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { getAsset, getRawAsset, isSea } from 'node:sea';
+/** How this program starts itself once more: as the executable with Node inside, or as a script of the Node that runs it. */
+import { getRawAsset, isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 /** Commands of the executable that are for no person. */
 export const stubEngineCommand = 'stub-llama-server';
@@ -18,17 +14,11 @@ export const ownCommand = (...args: readonly string[]): readonly [program: strin
 export const ownStubEngine = (): readonly string[] =>
   isSea() ? [process.execPath, stubEngineCommand] : [process.execPath, fileURLToPath(new URL('../demo/stub-llama-server.ts', import.meta.url))];
 
-/** What the executable has inside besides its script, by name; `tools/build.ts` puts it there. */
-export type OwnAsset = 'provisioning-worker.cjs' | 'tiny.gguf';
+/** What the executable calls the script of a thread. */
+export const threadAsset = 'provisioning-worker.mjs';
 
-/** The program of a thread, as `Worker` takes it. `file`: where it lies among the sources. */
-export const ownThread = (file: URL, asset: OwnAsset): readonly [program: URL | string, options: { readonly eval?: true }] =>
-  isSea() ? [getAsset(asset, 'utf8'), { eval: true }] : [file, {}];
-
-/** The path of a file that we bring along; out of the executable it is written to `dir` first. */
-export const ownFile = async (file: URL, asset: OwnAsset, dir: string): Promise<string> => {
-  if (!isSea()) return fileURLToPath(file);
-  const path = join(dir, asset);
-  await writeFile(path, new Uint8Array(getRawAsset(asset)));
-  return path;
-};
+/** A thread that provisions. Inside the executable its script has no file and is complete in itself. */
+export const startThread = (workerData: unknown): Worker =>
+  isSea()
+    ? new Worker(new TextDecoder().decode(getRawAsset(threadAsset)), { eval: true, workerData })
+    : new Worker(new URL('../provisioning/jobs/worker.ts', import.meta.url), { workerData });

@@ -29,6 +29,7 @@ const probing = (run: RunRecord, pace: ProbePace, deps: Partial<ProbeHealthDeps>
     listenerOwner: async () => 'ours',
     readApiKey: async () => null,
     vramUsedBytes: null,
+    residency: null,
     suspicion: suspectHost(),
     ...deps,
   });

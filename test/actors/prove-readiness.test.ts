@@ -8,7 +8,7 @@ import type { ProveInput } from '../../src/machines/pool/actors.ts';
 import type { Proof, RunRecord } from '../../src/machines/vocabulary.ts';
 import { type EngineProcess, freePort, startEngine, temporaryDir } from '../kit/engine-process.ts';
 import { httpEngine } from '../kit/evil-engine.ts';
-import { gpuRun, gpuSpec } from '../kit/gpu-facts.ts';
+import { gib, gpuRun, gpuSpec } from '../kit/gpu-facts.ts';
 import { realEngine, tinyModel } from '../kit/llama-server.ts';
 import { until } from '../kit/until.ts';
 
@@ -58,6 +58,18 @@ describe('A managed engine', () => {
     expect(await refusal({ run: runAt(port), mode: 'managed', proof: null }, { readLog: async () => gpuLog, ...deps })).toMatchObject({
       cause: { code, message: expect.stringContaining(`${proof} not proven: expected`), details: { proof } },
       mono: expect.any(Number),
+    });
+  });
+
+  it('shows what its processes hold beside what it says, and is not ready where that is too little', async () => {
+    const { port } = await scripted();
+    const measuring = (vramBytes: number) => ({ vramUsedBytes: () => vramBytes, membersOf: async () => [] });
+    const run = runAt(port, { model: { id: 'tiny', path: null, bytes: 10 * gib } });
+    const proof = await prove({ run, mode: 'managed', proof: null }, { readLog: async () => gpuLog, residency: measuring(10 * gib) });
+    expect(proof.evidence).toEqual([...gpuLog, expect.stringContaining('its processes hold 10.00 GiB of VRAM')]);
+    const refused = await refusal({ run, mode: 'managed', proof: null }, { readLog: async () => gpuLog, residency: measuring(gib) });
+    expect(refused).toMatchObject({
+      cause: { code: 'residency_violation', message: expect.stringMatching(/^residency not proven: .*found 1\.00 GiB/) },
     });
   });
 

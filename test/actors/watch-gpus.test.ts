@@ -63,7 +63,7 @@ describe('watching the cards', () => {
     gpus.say(next);
     await look();
     await look();
-    expect(types()).toEqual(['gpu.discovered', 'gpu.discovered', 'gpu.sampled']);
+    expect(types().filter((type) => type !== 'gpu.checked')).toEqual(['gpu.discovered', 'gpu.discovered', 'gpu.sampled']);
   });
 
   it('tells a failed look, and structure after blindness', async () => {
@@ -77,6 +77,36 @@ describe('watching the cards', () => {
     await look();
     expect(types()).toEqual(['gpu.discovered', 'gpu.probeFailed', 'gpu.discovered']);
     expect(heard[1]).toMatchObject({ cause: hung });
+  });
+
+  it('tells what is the matter with a card before it is missing, once, and at every look of one that is attended', async () => {
+    const { gpus, heard, types, look, start, actor } = watching();
+    const [sound, lost] = [card(1, { pciAddress: '00000000:02:00.0' }), 'Unable to determine the device handle for GPU 0000:02:00.0: GPU is lost.'];
+    gpus.say([card(0), sound]);
+    start();
+    await until('the first look', () => heard.length === 1);
+    gpus.say({ code: 'gpu_lost', message: 'nvidia-smi failed', details: { output: lost } });
+    await look();
+    gpus.say([card(0)]);
+    await look();
+    await look();
+    expect(types()).toEqual(['gpu.discovered', 'gpu.checked', 'gpu.probeFailed', 'gpu.discovered', 'gpu.sampled']);
+    expect(heard[1]).toMatchObject({ uuid: 'GPU-1', finding: { kind: 'away', cause: { code: 'gpu_lost' } } });
+    actor.getSnapshot().children['gpus']?.send({ type: 'gpus.attend', uuids: ['GPU-1'] });
+    gpus.say([card(0), sound]);
+    await look();
+    await look();
+    expect(types().slice(5)).toEqual(['gpu.checked', 'gpu.discovered', 'gpu.checked', 'gpu.sampled']);
+    expect(heard.at(-2)).toMatchObject({ uuid: 'GPU-1', finding: { kind: 'sound' } });
+  });
+
+  it('tells of a card that is not well when it is seen for the first time', async () => {
+    const { gpus, heard, types, start } = watching();
+    gpus.say([card(0, { recoveryAction: 'Reset' }), card(1)]);
+    start();
+    await until('the first look', () => heard.length === 2);
+    expect(types()).toEqual(['gpu.discovered', 'gpu.checked']);
+    expect(heard[1]).toMatchObject({ uuid: 'GPU-0', finding: { kind: 'demanding', action: 'reset' } });
   });
 
   it('goes on at its interval, also when the cards cannot be read', async () => {

@@ -126,6 +126,29 @@ export const faults: readonly Fault[] = [
     ...by('machines/pool/adopting.ts', 'draining: with what is left of its deadline, and no second order'),
   ]),
 
+  fault(27, 'nvidia-smi hangs', 'told within 3 s; one stuck child at most', [
+    ...by('gpu/nvidia-smi.test.ts', 'has one stuck child at most, and reads then answer at once (%s)'),
+  ]),
+  fault(30, 'a sick driver restarts the daemon in a loop', 'a hung probe is data: it is shown with its age'),
+  fault(31, 'result codes of the driver', 'all 32 are known', [], { missing: 'NVML itself: the codes come by way of nvidia-smi' }),
+  fault(
+    32,
+    'an Xid is logged',
+    "the card's pools are down within 2 s, the others' engines keep their pids",
+    by('machines/xids.test.ts', 'says %s for each of its numbers'),
+  ),
+  fault(33, 'a card falls off the bus without an Xid', 'seen'),
+  fault(34, 'a card is marked and never comes back', 'three good looks and nothing left to do'),
+  fault(35, 'the driver says what is to be done', 'its word comes before the table', [
+    ...by('machines/gpu.test.ts', 'recovers without a reset where the driver says that none is needed: its word comes before the table'),
+    ...by('machines/gpu.test.ts', 'takes the word of the driver that follows an error, in the log or at a look'),
+  ]),
+  fault(39, 'an engine puts part of its model on the host', 'never ready, and ended when it happens later', [
+    ...by('actors/prove-readiness.test.ts', 'shows what its processes hold beside what it says, and is not ready where that is too little'),
+    ...by('actors/residency.test.ts', 'measures at its interval, and takes two violations in a row for one'),
+  ]),
+  fault(40, 'an error of one MIG slice', 'its siblings go on', [], { missing: 'a real MIG card' }),
+
   fault(44, 'healthy to ask, dead to work', 'out of ready within 60 s', [
     ...by('actors/probe-health.test.ts', 'is wedged once its work has stood still for long, and not a moment while it moves'),
     ...by('e2e/bad-input.test.ts', 'an engine that hangs is drained for its health and started again'),
@@ -262,7 +285,7 @@ export const faults: readonly Fault[] = [
 ];
 
 /** Of later parts of the work. */
-export const laterRows = [...range(27, 43), ...range(80, 85)];
+export const laterRows = [28, 29, ...range(36, 38), ...range(41, 43), ...range(80, 85)];
 
 function range(first: number, last: number): readonly number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);

@@ -133,33 +133,32 @@ export const threats: readonly Threat[] = [
   threat(
     21,
     'an engine binary that was swapped',
-    'a release is verified before it is unpacked, and all its files before each start',
-    by('provisioning/install-engine.test.ts', 'that was written to is not run: it is fetched again', 'is what has another digest'),
-    {
-      differs:
-        'not from the opened file: at each start inode, size and both times are compared with those of the installation, and the hashes where they differ',
-    },
+    'a release is known by the digests of all its files, looked at before it is run',
+    [
+      ...by('provisioning/install-engine.test.ts', 'that was written to is not run: it is fetched again (row 72)', 'is what has another digest'),
+      ...by('provisioning/fetch-model.test.ts', 'is digest_mismatch where it is not what was asked for, and nothing of it stays (row 72)'),
+    ],
+    { differs: 'between that look and its start only root and the user of the daemon could swap it; an engine of mode external is believed' },
   ),
-  threat(22, 'an archive that unpacks elsewhere', 'regular files below its own directory, within limits', [
+  threat(22, 'an archive that unpacks elsewhere', 'files and folders below its own directory, within limits; links only to files in it', [
     ...by(
       'provisioning/unpack.test.ts',
       'of which an entry %s',
+      'as zip, of which an entry %s',
       'that is a bomb, by its ratio, its size or its number of entries',
       'nothing is written outside of its folder, and nothing but files and folders in it',
     ),
   ]),
-  threat(23, 'a malicious GGUF', 'the daemon reads its header within limits; the engine is in a sandbox', [
+  threat(23, 'a malicious GGUF', 'fetched by digest; the daemon reads its header within limits; the engine is in a sandbox', [
+    ...by('provisioning/fetch-model.test.ts', 'is digest_mismatch where it is not what was asked for, and nothing of it stays (row 72)'),
     ...by('system/systemd/units.test.ts', 'an engine sees of the state its own log and nothing else'),
-    ...by('provisioning/fetch-model.test.ts', 'is taken as it is, or by its checksum, which is looked at once'),
   ]),
   threat(
     24,
     'models that are programs, engines that listen everywhere',
-    'safetensors and GGUF only; only loopback is reached',
-    by('provisioning/hub.test.ts', 'is its safetensors and what belongs to them, verified one by one, never pickles'),
-    {
-      missing: 'a check of what a model directory holds that somebody else put there; the unit denies all addresses but loopback (IPAddressDeny=any)',
-    },
+    'only safetensors and GGUF are fetched; the unit reaches loopback only',
+    [...by('provisioning/hub.test.ts', 'is its safetensors and what belongs to them, verified one by one, never pickles')],
+    { missing: 'a folder that is on the machine already is not looked through for pickles; IPAddressDeny=any of the unit is not tried by a test' },
   ),
   threat(25, 'an engine that listens on all addresses', 'always told its address, loopback unless the pool has a key', [
     ...by('engines/llamacpp.test.ts', 'says everything that matters, for one GPU'),
@@ -225,8 +224,9 @@ export const threats: readonly Threat[] = [
       ...by('config/pools-file.test.ts', 'such as more than 1000 pools is refused; 1000 are not'),
       ...by('http/hostile-clients.test.ts', 'are refused by what they announce, before a byte of them is read'),
       ...by('http/streams.test.ts', 'has room for so many clients and tells the next one to wait'),
+      ...by('provisioning/fetch-model.test.ts', 'is enough for all who want the same, who hear the same and may leave'),
     ],
-    { missing: 'one provisioning job at a time for each GPU' },
+    { differs: 'what is fetched is fetched once for all who want it, not one job for each GPU' },
   ),
   threat(38, 'an engine that writes to the daemon’s state', 'another user; state 0700; specs read-only'),
 ];

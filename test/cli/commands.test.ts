@@ -197,12 +197,12 @@ describe('logs', () => {
     const resumed: (string | undefined)[] = [];
     const daemon = await daemonWith({
       'GET /v2/pools/pool-0/logs': (response, request) => {
-        if (request.query.get('follow') === null)
-          return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ lines }));
         const from = request.headers['last-event-id'];
         resumed.push(typeof from === 'string' ? from : undefined);
-        const offset = Number(from) + 10;
+        const past = from === undefined ? lines : [];
+        const offset = Number(from ?? past.at(-1)?.offset) + 10;
         response.writeHead(200, { 'content-type': 'text/event-stream' });
+        for (const line of past) response.write(`id: ${line.offset}\nevent: line\ndata: ${JSON.stringify(line)}\n\n`);
         response.write(`: hello\n\nid: ${offset}\ndata: ${JSON.stringify({ offset, text: `line ${offset}` })}\n\n`);
         response.write(`id: ${offset}\nevent: ping\ndata: {}\n\n`);
       },
@@ -215,7 +215,8 @@ describe('logs', () => {
     const { exitCode, stdout, stderr } = await following.done;
     expect(exitCode).toBe(0);
     expect(stdout).toBe('first\nsecond \u001b[31mred\nline 30\nline 40\n');
-    expect(resumed).toEqual(['20', '30']);
+    expect(resumed).toEqual([undefined, '30']);
+    expect(daemon.requests[0]?.query.toString()).toBe('follow=true&tail=100');
     expect(stderr).toContain('was lost');
   });
 });

@@ -35,6 +35,8 @@ describe('an empty environment', () => {
       watchIntervalMs: 1000,
       autoDeleteHandoff: true,
       gpuDiscoveryIntervalMs: 10_000,
+      kernelLog: '/dev/kmsg',
+      pciDevices: '/sys/bus/pci/devices',
       gpuSource: { kind: 'auto' },
       token: { kind: 'none' },
       otlpEndpoint: null,

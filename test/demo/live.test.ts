@@ -22,7 +22,7 @@ describe('the demo without a terminal', () => {
       stub engine: no llama-server with a model was found, so no model runs and what the engines say is made up (--llama-server PATH --model FILE)
 
       daemon         pool-managerd serve, pid N, log LOG
-      API            http://127.0.0.1:N (instead of port N)
+      dashboard      http://127.0.0.1:N/ (instead of port N)
       description    http://127.0.0.1:N/openapi.json
       metrics        http://127.0.0.1:N/metrics (instead of port N)
       orchestratord  http://127.0.0.1:N, a stand-in that only listens

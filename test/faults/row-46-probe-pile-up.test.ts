@@ -21,7 +21,13 @@ it('an engine that never answers has two connections of the daemon at most (row 
     socket.resume();
   });
   const port = await new Promise<number>((resolve) => engine.listen(0, '127.0.0.1', () => resolve(Object(engine.address()).port)));
-  const probe = probeHealth({ listenerOwner: async () => 'ours', readApiKey: async () => null, vramUsedBytes: null, suspicion: suspectHost() });
+  const probe = probeHealth({
+    listenerOwner: async () => 'ours',
+    readApiKey: async () => null,
+    vramUsedBytes: null,
+    residency: null,
+    suspicion: suspectHost(),
+  });
   const run = gpuRun({ port, spec: gpuSpec({ health }) });
   const actor = createActor(
     setup({ actors: { probe } }).createMachine({ invoke: { id: 'probe', src: 'probe', input: { run, pace: 'steady' } }, on: { '*': {} } }),

@@ -74,8 +74,8 @@ describe('Ten thousand', () => {
     expect(Object.keys(Object.prototype)).toEqual([]);
     // Each kind of end was come to, or the cases would prove little.
     for (const kind of ['handoff', 'invalid', 'torn']) expect(kinds.get(kind) ?? 0, kind).toBeGreaterThan(300);
-    // 2 ms are what the largest takes on a quiet machine.
-    expect(slowest).toBeLessThan(50);
+    // The largest takes 2 ms on a quiet machine; what must not be is a text that takes minutes.
+    expect(slowest).toBeLessThan(2_000);
     // Now that all of it is warm, what is left of a second round is what it costs.
     const grown = await growthOver(() => {
       for (const text of files) parseHandoff('f.json', text, rules);

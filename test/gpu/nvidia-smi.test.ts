@@ -57,6 +57,7 @@ describe('a healthy driver', () => {
       recoveryAction: 'None',
       processes: [{ pid: 77, usedBytes: 2194 * mib }],
       mig: null,
+      deep: null,
     });
   });
 

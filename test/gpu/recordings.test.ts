@@ -8,7 +8,7 @@ import { parseList } from '../../src/gpu/parse-list.ts';
 import { parseDetail } from '../../src/gpu/parse-xml.ts';
 import { mib } from '../kit/gpu-facts.ts';
 
-const folder = join(import.meta.dirname, '../../../shared/fixtures/nvidia-smi');
+const folder = process.env['NVIDIA_SMI_RECORDINGS'] ?? join(import.meta.dirname, '../../../shared/fixtures/nvidia-smi');
 const here = existsSync(folder);
 const read = (file: string): string => readFileSync(join(folder, file), 'utf8');
 
@@ -211,5 +211,25 @@ describe('output that is none', () => {
     ['No devices were found', ''],
   ])('%j is a mistake, never an empty machine', (xml, words) => {
     expect(parseDetail(xml)).toEqual({ mistake: expect.stringContaining(words === 'nothing' ? '' : words) });
+  });
+
+  it.skipIf(!here).each([
+    [
+      'tesla-t4.xml',
+      {
+        powerLimitWatts: 70,
+        graphicsClockMhz: 585,
+        ecc: { enabled: true, uncorrected: 0, uncorrectedEver: 0 },
+        retiredPages: { count: 0, pending: false },
+      },
+    ],
+    [
+      'a100-sxm4-v12.xml',
+      { powerLimitWatts: 500, memoryClockMhz: 1593, ecc: { enabled: true, corrected: 0, uncorrected: 0 }, remappedRows: { failed: null } },
+    ],
+    ['rtx-3080-v13.xml', { powerLimitWatts: 320, graphicsClockMhz: 1950, ecc: { enabled: null, uncorrected: null }, persistenceMode: false }],
+  ])('%s: what changes slowly is read', (file, expected) => {
+    const detail = parseDetail(read(file));
+    expect('gpus' in detail ? detail.gpus[0]?.deep : detail).toMatchObject(expected);
   });
 });

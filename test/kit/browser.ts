@@ -3,9 +3,9 @@
  * that a page asks for or complains of kept. `CHROMIUM=/path` says where one is; without one what needs it is skipped.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 
 const usual = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
@@ -59,12 +59,17 @@ export const accessViolations = async (page: Page): Promise<readonly string[]> =
   return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
 };
 
-/** Where pictures go: PICTURES, else nowhere. */
+const documented = resolve(import.meta.dirname, '../../docs/pictures');
+
+/** PICTURES=folder keeps pictures of everything there; RENEW_PICTURES=1 renews those that are in the documents. */
 export const takePicture = async (page: Page, name: string): Promise<void> => {
   const folder = process.env['PICTURES'];
-  if (folder === undefined) return;
-  await mkdir(folder, { recursive: true });
-  await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' });
+  const inDocuments = join(documented, `${name}.png`);
+  const places = [
+    ...(folder === undefined ? [] : [join(folder, `${name}.png`)]),
+    ...(process.env['RENEW_PICTURES'] === '1' && existsSync(inDocuments) ? [inDocuments] : []),
+  ];
+  for (const path of places) await page.screenshot({ path, animations: 'disabled' });
 };
 
 export const waitMs = 30_000;

@@ -91,5 +91,6 @@ export interface FakeInspect extends InspectPort {
 
 export const createFakeInspect = (): FakeInspect => {
   const feed = createFeed<InspectMessage>((message) => message.id);
-  return { feed, follow: (after, listener) => feed.follow(after, listener) };
+  // Whoever is new is told all that is remembered.
+  return { feed, follow: (after, listener) => feed.follow(after ?? 0, listener) };
 };

@@ -1,6 +1,6 @@
 /** Cards, inventories, specs and run records for tests, with only what the test is about spelled out. */
 import { stamp } from '../../src/clock.ts';
-import type { GpuFact, Inventory, PoolSpec, RunRecord } from '../../src/machines/vocabulary.ts';
+import type { GpuDeep, GpuFact, Inventory, PoolSpec, RunRecord } from '../../src/machines/vocabulary.ts';
 
 export const gib = 1024 ** 3;
 export const mib = 1024 ** 2;
@@ -20,6 +20,17 @@ export const card = (index: number, facts: Partial<GpuFact> = {}): GpuFact => ({
   recoveryAction: null,
   processes: [],
   ...facts,
+});
+
+export const deep = (rows: Partial<GpuDeep['remappedRows']> = {}): GpuDeep => ({
+  ...stamp(),
+  persistenceMode: true,
+  powerLimitWatts: 350,
+  graphicsClockMhz: 1_410,
+  memoryClockMhz: 9_751,
+  ecc: { enabled: true, corrected: 2, uncorrected: 0, uncorrectedEver: 1 },
+  remappedRows: { corrected: 0, uncorrected: 1, pending: false, failed: false, ...rows },
+  retiredPages: { count: null, pending: null },
 });
 
 export const inventoryOf = (...gpus: readonly GpuFact[]): Inventory => ({

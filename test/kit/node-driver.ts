@@ -4,7 +4,7 @@
  */
 import { createActor, fromCallback, fromPromise, type InspectionEvent, SimulatedClock } from 'xstate';
 import type { NodeEvent, PoolEvent, RegistrationEvent } from '../../src/machines/events.ts';
-import type { BootState, RosterNote } from '../../src/machines/node/actors.ts';
+import type { BootState, GpusOrder, RosterNote } from '../../src/machines/node/actors.ts';
 import { nodeMachine } from '../../src/machines/node/machine.ts';
 import type { PoolInput } from '../../src/machines/pool/context.ts';
 import type { PoolMachine } from '../../src/machines/pool/machine.ts';
@@ -80,6 +80,7 @@ export const driveNode = (options: NodeDriverOptions = {}) => {
   let registration: StandIn<RegistrationEvent, RegistrationInput> | null = null;
   const settled: { readonly file: string; readonly outcome: HandoffOutcome }[] = [];
   const notes: RosterNote[] = [];
+  const looks: GpusOrder[] = [];
   const clock = new SimulatedClock();
   const machine = nodeMachine.provide({
     actors: {
@@ -95,7 +96,8 @@ export const driveNode = (options: NodeDriverOptions = {}) => {
       recallPool: stoodIn<{ type: 'recall.none' }, Omit<BootPool, 'run' | 'memory'>>((made) => {
         recalls.push(made);
       }),
-      watchGpus: fromCallback(() => {}),
+      watchGpus: fromCallback(({ receive }) => receive((order) => looks.push(order))),
+      watchKernel: fromCallback(() => {}),
       watchHandoffs: fromCallback(({ receive }) => receive(({ file, outcome }) => settled.push({ file, outcome }))),
       keepRoster: fromCallback(({ receive }) => receive((note) => notes.push(note))),
     },
@@ -121,6 +123,8 @@ export const driveNode = (options: NodeDriverOptions = {}) => {
     recalls,
     settled,
     notes,
+    /** What those who look at the cards were asked for. */
+    looks,
     pool,
     raised: () => [...pools.keys()],
     heard: (id: string): string[] => pool(id).heard.map(({ type }) => type),

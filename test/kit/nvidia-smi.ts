@@ -2,9 +2,11 @@
  * A fake `nvidia-smi` on a private PATH, told by a scenario file what cards there are and how to misbehave. It is a real
  * executable in a real child process; only the driver behind it is missing.
  */
-import { chmod, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { gpuFields } from '../../src/gpu/parse-csv.ts';
+import { answerOf } from './nvidia-smi-answer.ts';
 
 export interface FakeCard {
   readonly uuid?: string;
@@ -19,6 +21,8 @@ export interface FakeCard {
   readonly graphics?: readonly { readonly pid: number; readonly usedMiB: number }[];
   /** CSV cells that replace the made-up ones: `{'power.draw': '[N/A]'}`. */
   readonly cells?: Readonly<Record<string, string>>;
+  /** Elements that `-q -x` says besides. */
+  readonly xml?: string;
   readonly mig?: readonly { readonly uuid: string; readonly profile: string; readonly gi: number; readonly ci: number; readonly totalMiB: number }[];
 }
 
@@ -49,13 +53,23 @@ export interface FakeNvidiaSmi {
 export const fakeNvidiaSmi = async (scenario: Scenario): Promise<FakeNvidiaSmi> => {
   const dir = await mkdtemp(join(tmpdir(), 'fake-nvidia-smi-'));
   await writeFile(join(dir, 'nvidia-smi'), shell(process.execPath));
-  await writeFile(join(dir, 'answer.cjs'), program);
   await chmod(join(dir, 'nvidia-smi'), 0o755);
   await writeFile(join(dir, 'runs'), '');
+  let plays = 0;
   const play = async (next: Scenario): Promise<void> => {
-    await writeFile(join(dir, 'hang'), next.hang ?? 'no');
+    plays += 1;
+    const answers = join(dir, `answers-${plays}`);
+    await mkdir(answers);
+    for (const [name, argv] of Object.entries(usual)) {
+      const { text, exitCode } = answerOf(next, argv);
+      await writeFile(join(answers, name), text);
+      await writeFile(join(answers, `${name}.code`), `${exitCode}\n`);
+    }
+    await writeFile(join(dir, 'hang'), `${next.hang ?? 'no'}\n`);
     await writeFile(join(dir, 'scenario.tmp'), JSON.stringify(next));
     await rename(join(dir, 'scenario.tmp'), join(dir, 'scenario.json'));
+    await writeFile(join(dir, 'answers.tmp'), `${answers}\n`);
+    await rename(join(dir, 'answers.tmp'), join(dir, 'answers'));
   };
   await play(scenario);
   return {
@@ -72,54 +86,36 @@ export const fakeNvidiaSmi = async (scenario: Scenario): Promise<FakeNvidiaSmi> 
 
 export const uuidOf = (index: number): string => `GPU-0000000${index}-aaaa-bbbb-cccc-00000000000${index}`;
 
+/** What the daemon asks a driver that knows all its fields: answered at once, without a Node of its own. */
+const usual: Readonly<Record<string, readonly string[]>> = {
+  gpus: [`--query-gpu=${gpuFields.join(',')}`, '--format=csv,noheader,nounits'],
+  apps: ['--query-compute-apps=gpu_uuid,pid,used_memory', '--format=csv,noheader,nounits'],
+  detail: ['-q', '-x'],
+  list: ['-L'],
+  table: [],
+};
+
 /** Hangs before anything slow is started, so that a deadline never meets a child that is only half up. */
 const shell = (node: string): string => `#!/bin/sh
-dir=$(dirname "$0")
+dir=\${0%/*}
 echo "$$ $*" >> "$dir/runs"
-case "$(cat "$dir/hang")" in
+read -r hang < "$dir/hang"
+case "$hang" in
   ignore_term) trap '' TERM; exec sleep 1000 ;;
   stop) kill -STOP $$; exec sleep 1000 ;;
   pipe) sleep 3 & ;;
 esac
-exec ${node} "$dir/answer.cjs" "$@"
-`;
-
-const program = `
-const { readFileSync } = require('node:fs');
-const { join } = require('node:path');
-const argv = process.argv.slice(2);
-const s = JSON.parse(readFileSync(join(__dirname, 'scenario.json'), 'utf8'));
-const cards = s.cards.map((c, i) => ({ index: i, uuid: 'GPU-0000000' + i + '-aaaa-bbbb-cccc-00000000000' + i, name: 'NVIDIA Fake', totalMiB: 24576, usedMiB: 0, reservedMiB: 300, processes: [], graphics: [], cells: {}, mig: null, ...c }));
-const say = (line) => process.stdout.write(line + '\\n');
-const free = (c) => c.totalMiB - c.usedMiB - c.reservedMiB;
-const cell = (c, f) => c.cells[f] ?? { index: c.index, uuid: c.uuid, 'pci.bus_id': '00000000:0' + c.index + ':00.0', name: c.name, 'memory.total': c.totalMiB, 'memory.used': c.usedMiB, 'memory.free': free(c), compute_cap: '8.9', driver_version: '590.48.01', 'temperature.gpu': 41, 'power.draw': '78.28', 'utilization.gpu': 7, gpu_recovery_action: 'None', 'mig.mode.current': c.mig ? 'Enabled' : '[N/A]' }[f];
-const query = (name) => (argv.find((a) => a.startsWith(name + '=')) ?? '').slice(name.length + 1);
-const memory = (t, u, f) => '<fb_memory_usage><total>' + t + ' MiB</total><used>' + u + ' MiB</used><free>' + f + ' MiB</free></fb_memory_usage>';
-const answer = () => {
-  const fields = query('--query-gpu').split(',');
-  const bad = fields.find((f) => (s.unknownFields ?? []).includes(f));
-  if (query('--query-gpu') !== '') {
-    if (bad) { say('Field "' + bad + '" is not a valid field to query.\\n'); process.exitCode = 2; return; }
-    for (const c of cards) say(fields.map((f) => cell(c, f)).join(', '));
-  } else if (query('--query-compute-apps') !== '') {
-    for (const c of cards) for (const p of c.processes) say([c.uuid, p.pid, p.usedMiB].join(', '));
-  } else if (argv.includes('-x')) {
-    say('<?xml version="1.0" ?><!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd"><nvidia_smi_log><driver_version>590.48.01</driver_version><cuda_version>13.1</cuda_version>');
-    for (const c of cards) {
-      const slices = (c.mig ?? []).map((m, i) => '<mig_device><index>' + i + '</index><gpu_instance_id>' + m.gi + '</gpu_instance_id><compute_instance_id>' + m.ci + '</compute_instance_id>' + memory(m.totalMiB, 0, m.totalMiB) + '</mig_device>');
-      const listed = [...c.processes, ...c.graphics].map((p) => '<process_info><pid>' + p.pid + '</pid><used_memory>' + p.usedMiB + ' MiB</used_memory></process_info>');
-      say('<gpu id="x"><mig_mode><current_mig>' + (c.mig ? 'Enabled' : 'N/A') + '</current_mig></mig_mode><mig_devices>' + slices.join('') + '</mig_devices><uuid>' + c.uuid + '</uuid>' + memory(c.totalMiB, c.usedMiB, free(c)) + '<processes>' + listed.join('') + '</processes></gpu>');
-    }
-    say('</nvidia_smi_log>');
-  } else if (argv.includes('-L')) {
-    for (const c of cards) {
-      say('GPU ' + c.index + ': ' + c.name + ' (UUID: ' + c.uuid + ')');
-      (c.mig ?? []).forEach((m, i) => say('  MIG ' + m.profile + '     Device  ' + i + ': (UUID: ' + m.uuid + ')'));
-    }
-  } else say('| NVIDIA-SMI 590.48.01              Driver Version: 590.48.01      CUDA Version: 13.1     |');
-};
-if (s.message) say(s.message);
-if (s.outputBytes) process.stdout.write('x'.repeat(s.outputBytes));
-if (!s.silent) answer();
-process.exitCode = s.exitCode ?? process.exitCode;
+read -r answers < "$dir/answers"
+case "$*" in
+${Object.entries(usual)
+  .map(([name, argv]) => `  '${argv.join(' ')}') said="$answers/${name}" ;;`)
+  .join('\n')}
+  *) said= ;;
+esac
+if [ -f "$said" ]; then
+  read -r code < "$said.code"
+  [ "$code" = 0 ] && exec cat "$said"
+  cat "$said"; exit "$code"
+fi
+exec ${node} "${join(import.meta.dirname, 'nvidia-smi-answer.ts')}" "$dir" "$@"
 `;

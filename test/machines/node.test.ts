@@ -5,6 +5,7 @@ import type { Cause, Handoff, PoolState } from '../../src/machines/vocabulary.ts
 import { card, gib, gpuRun, gpuSpec, inventoryOf } from '../kit/gpu-facts.ts';
 import { bootPool, found, type NodeDriver, tick } from '../kit/node-driver.ts';
 import { coverage, drive, report, serving } from './node/story.ts';
+import './node/cards.ts';
 import './node/replacing.ts';
 
 afterAll(() => expect(coverage.missing()).toEqual([]));

@@ -54,6 +54,7 @@ const events: fc.Arbitrary<BareEvent> = fc.oneof(
   cause.map((because): BareEvent => ({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because, tail: [] })),
   cause.map((because): BareEvent => ({ type: 'engine.stalled', cause: because })),
   cause.map((because): BareEvent => ({ type: 'residency.violated', cause: because })),
+  cause.map((because): BareEvent => ({ type: 'engine.faulted', cause: because })),
   cause.map((because): BareEvent => ({ type: 'gpus.unmatched', cause: { ...because, code: 'gpu_lost' } })),
   cause.map((because): BareEvent => ({ type: 'memory.failed', cause: because })),
   fc
@@ -152,7 +153,7 @@ const births = fc.constantFrom(
   { ...recordedInput('ready'), orphaned: true },
 );
 
-describe('any sequence of events, answers, failures and time', () => {
+describe('any sequence of events, answers, failures and time', { timeout: 60_000 }, () => {
   const reached = new Set<string>();
 
   it('keeps the invariants, throws nothing, starts nothing twice, and folds', async () => {

@@ -18,6 +18,7 @@ interface Row {
 }
 
 const berths = 'machines/policies/berths.ts';
+const openTelemetry = ['api', 'core', 'exporter-trace-otlp-proto', 'resources', 'sdk-trace'].map((name) => `@opentelemetry/${name}`);
 const words = ['machines/reasons.ts', 'machines/policies/describe.ts', berths];
 
 const rows: readonly Row[] = [
@@ -78,7 +79,7 @@ const rows: readonly Row[] = [
   {
     area: 'http',
     is: 'the API; all it shows is handed in',
-    values: ['shared', ...words],
+    values: ['shared', 'os/own-files.ts', ...words],
     types: ['machines'],
     packages: ['hono', '@hono/node-server', 'hono-openapi', 'valibot', '@valibot/to-json-schema'],
     node: 'all',
@@ -94,9 +95,9 @@ const rows: readonly Row[] = [
   {
     area: 'observe',
     is: 'tells what the machines did',
-    values: ['shared', ...words],
+    values: ['shared', ...words, 'machines/policies/xids.ts'],
     types: ['machines', 'http/ports.ts'],
-    packages: ['xstate', 'pino', 'prom-client', '@statelyai/inspect'],
+    packages: ['xstate', 'pino', 'prom-client', '@statelyai/inspect', ...openTelemetry],
     node: 'all',
   },
   {

@@ -6,6 +6,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
+import { stubEngineCommand } from '../../src/os/self.ts';
 import { makeExecutable } from '../../tools/build.ts';
 import { makeBareRoot, whyNoBareRoot } from '../kit/bare-root.ts';
 import { openHouse } from '../kit/daemon.ts';
@@ -35,13 +37,23 @@ describe('the executable', () => {
     expect(stdout).toContain(commit);
   });
 
-  it('is the same when it is built again', async () => {
-    const before = digestOf(executable);
-    expect(digestOf(await makeExecutable(dir))).toBe(before);
+  it('is the same when it is built again, elsewhere', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'pool-managerd-again-'));
+    try {
+      expect(digestOf(await makeExecutable(elsewhere))).toBe(digestOf(executable));
+    } finally {
+      await rm(elsewhere, { recursive: true, force: true });
+    }
   });
 
   it('contains no path of the machine that built it', () => {
-    expect(readFileSync(join(dir, 'pool-managerd.mjs'), 'utf8')).not.toContain(root);
+    for (const part of ['pool-managerd', 'pool-managerd.mjs', 'provisioning-worker.mjs']) {
+      const bytes = readFileSync(join(dir, part));
+      expect(
+        [root, dir].filter((path) => bytes.includes(path)),
+        part,
+      ).toEqual([]);
+    }
   });
 
   it('walks the tour of the demo', () => {
@@ -55,10 +67,10 @@ describe('the executable', () => {
   });
 
   it('passes end-to-end tests in the place of the sources', () => {
-    const files = ['commands', 'crash-and-restart', 'token', 'hardening'].map((name) => `test/e2e/${name}.test.ts`);
+    const files = ['commands', 'crash-and-restart', 'token', 'hardening', 'provisioning', 'dashboard'].map((name) => `test/e2e/${name}.test.ts`);
     const { status, stdout } = spawnSync(
       process.execPath,
-      ['node_modules/vitest/vitest.mjs', 'run', '--maxWorkers', '1', '--maxConcurrency', '1', '--testTimeout', '120000', ...files],
+      ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.executable.config.ts', ...files],
       {
         cwd: root,
         encoding: 'utf8',
@@ -78,8 +90,7 @@ describe.skipIf(whyNot !== null)('where there is no Node (needs root)', () => {
     const { first, last } = await freePorts(4);
     try {
       expect((await bare.files()).filter((file) => /node/i.test(file))).toEqual([]);
-      const stub = join(bare.dir, 'srv/llama-server');
-      await writeFile(stub, '#!/bin/sh\nexec /usr/bin/pool-managerd stub-llama-server "$@"\n', { mode: 0o755 });
+      await writeStubExecutable(join(bare.dir, 'srv'), ['/usr/bin/pool-managerd', stubEngineCommand]);
       await writeFile(join(bare.dir, 'srv/model.gguf'), 'a model');
       const pool = {
         id: 'a',
@@ -112,6 +123,8 @@ describe.skipIf(whyNot !== null)('where there is no Node (needs root)', () => {
       await until('the pool to be ready', ready, 30_000).catch((thrown: unknown) => {
         throw new Error(said, { cause: thrown });
       });
+      const page = await fetch(`http://127.0.0.1:${first}/`);
+      expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<html')]);
       daemon.kill('SIGTERM');
       expect(await ended, said).toBe(0);
     } finally {

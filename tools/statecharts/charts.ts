@@ -1,5 +1,6 @@
 /** The machines that have a picture, and the three files of each. Adding a machine is adding a row. */
 import type { AnyStateMachine } from 'xstate';
+import { gpuMachine } from '../../src/machines/gpu/machine.ts';
 import { nodeMachine } from '../../src/machines/node/machine.ts';
 import { poolMachine } from '../../src/machines/pool/machine.ts';
 import { registrationMachine } from '../../src/machines/registration/machine.ts';
@@ -12,6 +13,7 @@ export const chartedMachines: Readonly<Record<string, AnyStateMachine>> = {
   pool: poolMachine,
   node: nodeMachine,
   registration: registrationMachine,
+  gpu: gpuMachine,
 };
 
 /** File name in `statecharts/` → its text. */

@@ -17,7 +17,9 @@ export const events = async (session: Session, id: string | undefined, options: 
   for (const event of past) print(event);
   if (!options.follow) return;
   const last = past.at(-1);
-  const from = { path: '/v2/events', lastEventId: last === undefined ? null : String(last.seq) };
+  // Where nothing has happened yet, from the beginning: what happens meanwhile is not missed.
+  const nothingYet = options.limit === 0 ? null : '0';
+  const from = { path: '/v2/events', lastEventId: last === undefined ? nothingYet : String(last.seq) };
   await follow(session.api, { ...from, signal: session.signal, note: session.note }, (received) => {
     const event = dataOf(received, eventSchema);
     if (event !== null && (id === undefined || event.pool_id === id)) print(event);

@@ -1,4 +1,4 @@
-/** `logs ID [-f] [--tail N] [--previous]`: what the engine wrote; with `-f` also what it writes. */
+/** `logs ID [-f] [--tail N] [--previous]`: what the engine wrote; with `-f` also what it writes, over runs and restarts. */
 import { logLineSchema, logsSchema } from '../answers.ts';
 import { poolPath } from '../api.ts';
 import type { Session } from '../context.ts';
@@ -14,15 +14,16 @@ export interface LogsOptions {
 }
 
 export const logs = async (session: Session, id: string, options: LogsOptions): Promise<void> => {
-  const run = options.previous ? '&run=previous' : '';
-  const answer = await session.api.get(poolPath(id, `/logs?tail=${options.tail}${run}`), logsSchema);
-  if (session.json && !options.follow) return printJson(session, answer);
   const print = (line: { readonly offset: number; readonly text: string }): void =>
     session.print(session.json ? JSON.stringify(line) : session.tty ? printable(line.text) : line.text);
-  for (const line of answer.lines) print(line);
+  if (!options.follow || options.previous) {
+    const answer = await session.api.get(poolPath(id, `/logs?tail=${options.tail}${options.previous ? '&run=previous' : ''}`), logsSchema);
+    if (session.json && !options.follow) return printJson(session, answer);
+    for (const line of answer.lines) print(line);
+  }
   if (!options.follow) return;
-  const last = answer.lines.at(-1);
-  const from = { path: poolPath(id, '/logs?follow=true'), lastEventId: last === undefined ? null : String(last.offset) };
+  // One stream for what was and what comes, so that nothing is missed between the two.
+  const from = { path: poolPath(id, `/logs?follow=true&tail=${options.tail}`), lastEventId: null };
   await follow(session.api, { ...from, signal: session.signal, note: session.note }, (event) => {
     const line = dataOf(event, logLineSchema);
     if (line !== null) print(line);

@@ -11,6 +11,8 @@ export interface Behaviour {
   /** Fails its load with this as its last line. */
   readonly failLoad: string | null;
   readonly ignoreTerm: boolean;
+  /** Says in the words of llama-server that all is on the GPU. It is not: a stub loads nothing. */
+  readonly saysPlaced: boolean;
 }
 
 export const readBehaviour = (env: Readonly<Record<string, string | undefined>>): Behaviour => ({
@@ -22,6 +24,7 @@ export const readBehaviour = (env: Readonly<Record<string, string | undefined>>)
   crashCode: numberIn(env['STUB_CRASH_CODE']) ?? 1,
   failLoad: env['STUB_FAIL_LOAD'] ?? null,
   ignoreTerm: env['STUB_IGNORE_TERM'] === '1',
+  saysPlaced: env['STUB_SAYS_PLACED'] === '1',
 });
 
 const numberIn = (text: string | undefined): number | null => {

@@ -37,12 +37,19 @@ export const serveStub = async (options: StubOptions, behaviour: Behaviour, say:
       process.exit(1);
     }
     loaded = true;
+    for (const line of behaviour.saysPlaced ? placed : []) say(line);
     say('srv  llama_server: model loaded');
     say(`srv  llama_server: listening on http://${options.host}:${options.port}`);
     if (behaviour.hang !== null) setTimeout(() => (hanging = true), behaviour.hangAfterMs);
     if (behaviour.crashAfterMs !== null) setTimeout(() => crash(behaviour, say), behaviour.crashAfterMs);
   }, behaviour.loadMs);
 };
+
+const placed = [
+  'load_tensors: offloaded 33/33 layers to GPU',
+  'load_tensors:        CUDA0 model buffer size =     1.00 MiB',
+  'llama_kv_cache:      CUDA0 KV buffer size =     1.00 MiB',
+];
 
 interface Serving {
   readonly options: StubOptions;

@@ -5,11 +5,11 @@
  * program: nothing is fetched from elsewhere and nothing is written.
  */
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
-import { extname, join } from 'node:path';
+import { extname } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { type OwnFolder, ownFilesIn, readOwnFile } from '../../os/own-files.ts';
 
 export interface ServedFile {
   readonly type: string;
@@ -21,7 +21,7 @@ export interface ServedFile {
 /** By name. */
 export type ServedFiles = ReadonlyMap<string, ServedFile>;
 
-const folders = [join(import.meta.dirname, 'page'), join(import.meta.dirname, '..', '..', '..', 'statecharts')];
+const folders = ['src/http/dashboard/page', 'statecharts'] as const;
 
 /** What is not listed is not served. */
 const types: Readonly<Record<string, string>> = {
@@ -37,9 +37,9 @@ const compress = promisify(gzip);
 export const readServedFiles = async (): Promise<ServedFiles> =>
   new Map((await Promise.all(folders.map(filesIn))).flat().sort(([one], [other]) => one.localeCompare(other)));
 
-const filesIn = async (folder: string): Promise<(readonly [string, ServedFile])[]> => {
-  const names = (await readdir(folder)).filter((name) => extname(name) in types);
-  return Promise.all(names.map(async (name) => [name, await served(name, await readFile(join(folder, name), 'utf8'))] as const));
+const filesIn = async (folder: OwnFolder): Promise<(readonly [string, ServedFile])[]> => {
+  const names = ownFilesIn(folder).filter((name) => extname(name) in types);
+  return Promise.all(names.map(async (name) => [name, await served(name, (await readOwnFile(folder, name)).toString('utf8'))] as const));
 };
 
 const served = async (name: string, text: string): Promise<ServedFile> => {

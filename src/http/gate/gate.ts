@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Exchange } from '../env.ts';
 import { longestBody } from '../limits.ts';
-import type { HttpLogger } from '../ports.ts';
+import type { HttpLogger, RequestTracer } from '../ports.ts';
 import { answerProblem, Problem, shown, tooLarge } from '../problems.ts';
 import { correlationIdOf } from './correlation.ts';
 import { type CheckCredentials, passedWithout } from './credentials.ts';
@@ -23,6 +23,7 @@ export interface GateOptions {
   readonly logger: HttpLogger | null;
   /** What no log line may show, not even where a caller put it into the path; null: nothing. */
   readonly secret: () => string | null;
+  readonly tracer: RequestTracer | null;
 }
 
 export type Fetch = (
@@ -31,16 +32,24 @@ export type Fetch = (
 ) => Response | Promise<Response>;
 
 export const createGate = (options: GateOptions): Fetch => {
-  const { route, logger, secret } = options;
+  const { route, logger, secret, tracer } = options;
+  const pathIn = (url: string): string => withoutSecret(pathOf(url), secret());
   return (request, { incoming, outgoing }) => {
     const correlationId = correlationIdOf(incoming.headers['x-correlation-id']);
     const exchange = { incoming, outgoing, correlationId };
     const began = performance.now();
+    const { method = '', url = '', headers } = incoming;
+    const span = tracer?.begin({ method, path: pathIn(url), headers }) ?? null;
     const { problem, fingerprint } = judge(options, incoming);
     const response = problem === null ? route(request, exchange) : answerProblem(exchange, problem);
-    if (logger === null) return response;
-    const log = (settled: Response): Response => logged(logger, exchange, { fingerprint, began, secret: secret() }, settled);
-    return response instanceof Promise ? response.then(log) : log(response);
+    if (logger === null && span === null) return response;
+    const settle = (settled: Response): Response => {
+      span?.end(settled.status);
+      if (logger !== null)
+        log(logger, exchange, { path: pathIn(url), identity: fingerprint, ...(span !== null && { trace_id: span.traceId }) }, began, settled.status);
+      return settled;
+    };
+    return response instanceof Promise ? response.then(settle) : settle(response);
   };
 };
 
@@ -77,28 +86,29 @@ const misdirected = (host: string | undefined): Problem =>
   );
 
 /** Refusals by us are told as warnings, orders as news, reads only to the curious. The query stays out: it may hold anything. */
-const logged = (
+const log = (
   logger: HttpLogger,
   { incoming, correlationId }: Exchange,
-  { fingerprint, began, secret }: { readonly fingerprint: string | null; readonly began: number; readonly secret: string | null },
-  response: Response,
-): Response => {
-  const { status } = response;
-  const { method = '', url = '' } = incoming;
+  { path, ...more }: { readonly path: string; readonly identity: string | null; readonly trace_id?: string },
+  began: number,
+  status: number,
+): void => {
+  const { method = '' } = incoming;
   const level = levelOf(method, status);
-  if (logger.isLevelEnabled?.(level) === false) return response;
+  if (logger.isLevelEnabled?.(level) === false) return;
   const fields = {
     correlation_id: correlationId,
     method,
-    path: shown(secret === null ? pathOf(url) : pathOf(url).replaceAll(secret, '[redacted]')),
+    path: shown(path),
     status,
     duration_ms: Math.round((performance.now() - began) * 1000) / 1000,
     peer: incoming.socket.remoteAddress ?? null,
-    identity: fingerprint,
+    ...more,
   };
   logger[level](fields, level === 'warn' ? 'request refused' : 'request answered');
-  return response;
 };
+
+const withoutSecret = (path: string, secret: string | null): string => (secret === null ? path : path.replaceAll(secret, '[redacted]'));
 
 const levelOf = (method: string, status: number): 'debug' | 'info' | 'warn' => {
   if (status === 401 || status === 403 || status === 421 || status === 429) return 'warn';

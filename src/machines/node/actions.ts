@@ -4,16 +4,18 @@
  * Pure. A pool is spoken to by the actor id in its roster entry; ids without an entry are passed over.
  */
 import { assign, enqueueActions } from 'xstate';
-import type { PoolCommand, PoolEvent, PoolReport, RegistrationEvent, ReloadOrder } from '../events.ts';
+import type { GpuNotice, GpuReport, PoolCommand, PoolEvent, PoolReport, RegistrationEvent, ReloadOrder } from '../events.ts';
 import { publicIdOf } from '../policies/berths.ts';
+import { type GpuStanding, isUsable, matchUsable, unwell } from '../policies/gpu-standing.ts';
 import { admit, release, reserve } from '../policies/ledger.ts';
 import { afterLook, lifted, refusalOn } from '../policies/quarantine.ts';
-import { addresseeOf, changesReadiness, type Declaration, isServing, matchEntry, servingOf, withEntry } from '../policies/roster.ts';
+import { addresseeOf, changesReadiness, type Declaration, isServing, servingOf, withEntry } from '../policies/roster.ts';
 import { noteRestart } from '../policies/storm.ts';
 import { attachedSpec } from '../pool/attached.ts';
 import type { PoolInput } from '../pool/context.ts';
-import type { BootPool, Cause, Handoff, HandoffOutcome, Inventory, PoolOrigin, Stamp } from '../vocabulary.ts';
+import type { BootPool, Cause, GpuFinding, Handoff, HandoffOutcome, Inventory, PoolOrigin, Stamp, XidReport } from '../vocabulary.ts';
 import { birthOf, declaredPool } from './birth.ts';
+import { struckBy, tellDevices, withCards } from './cards.ts';
 import type { NodeContext } from './context.ts';
 import { acknowledgeDrains, announceDrain, type Letter, notesOnEnd, toBlocked, toRegistration } from './letters.ts';
 import { bear, change, type Moves, noMoves } from './moves.ts';
@@ -145,10 +147,10 @@ export const node = base.extend({
       const pinned = same ? entry.pinned : null;
       const { at, mono } = inventory;
       const answer = (event: PoolEvent): void => enqueue.sendTo(entry.actorId, event);
-      const match = matchEntry({ devices, pinned }, inventory);
+      const match = matchUsable({ devices, pinned }, inventory, context);
       if (!match.matched) return answer({ type: 'admission.refused', cause: match.cause, at, mono });
       const quarantines = afterLook(context.quarantines, inventory);
-      enqueue.assign({ roster: withEntry(context.roster, poolId, { devices, pinned: match.gpus, told: 'matched' }), quarantines });
+      enqueue.assign({ roster: withEntry(context.roster, poolId, { devices, pinned: match.gpus, told: 'matched', lacks: null }), quarantines });
       const refusal = refusalOn(quarantines, match.gpus);
       if (refusal !== null) return answer({ type: 'admission.refused', cause: refusal, at, mono });
       const admission = admit(context.ledger, { poolId, needBytes, gpus: match.gpus, inventory, tensorSplit });
@@ -172,22 +174,39 @@ export const node = base.extend({
 
     // --- GPUs
     takeInventory: enqueueActions(({ context, enqueue }, { inventory, at, mono }: Stamp & { inventory: Inventory }) => {
-      let { roster } = context;
-      for (const entry of Object.values(context.roster)) {
-        if (entry.origin === 'attached') continue;
-        const match = matchEntry(entry, inventory);
-        const told = match.matched ? 'matched' : 'unmatched';
-        if (told === entry.told) continue;
-        roster = withEntry(roster, entry.poolId, { told, ...(match.matched && { pinned: match.gpus }) });
-        const event: PoolEvent = match.matched
-          ? { type: 'gpus.matched', gpus: match.gpus, at, mono }
-          : { type: 'gpus.unmatched', cause: match.cause, at, mono };
-        enqueue.sendTo(entry.actorId, event);
-      }
+      const { gpus, born } = withCards(context.gpus, inventory, { at, mono });
+      for (const uuid of born) enqueue.spawnChild('gpu', { id: uuid, input: { uuid, at, mono } });
+      const told = tellDevices({ ...context, gpus }, inventory, { at, mono });
+      for (const [actorId, event] of told.letters) enqueue.sendTo(actorId, event);
       const quarantines = afterLook(context.quarantines, inventory);
-      enqueue.assign({ roster, inventory, gpuCause: null, quarantines, samples: { inventory } });
+      enqueue.assign({ roster: told.roster, gpus, inventory, gpuCause: null, quarantines, samples: { inventory } });
       deliver(enqueue, [...toBlocked(context), ...toRegistration(context, { type: 'roster.changed' })]);
     }),
+    passCheck: enqueueActions(
+      ({ context, enqueue }, { uuid, finding, begunMono, at, mono }: Stamp & { uuid: string; finding: GpuFinding; begunMono: number }) => {
+        if (context.gpus[uuid] !== undefined) enqueue.sendTo(uuid, { type: 'gpu.checked', finding, begunMono, at, mono } satisfies GpuNotice);
+      },
+    ),
+    passXid: enqueueActions(({ context, enqueue }, { report, at, mono }: Stamp & { report: XidReport }) => {
+      const card = Object.values(context.gpus).find(({ pciAddress }) => pciAddress === report.pciAddress);
+      if (card !== undefined) enqueue.sendTo(card.uuid, { type: 'gpu.xid', report, at, mono } satisfies GpuNotice);
+    }),
+    keepStanding: enqueueActions(({ context, enqueue }, { standing }: { standing: GpuStanding }) => {
+      const before = context.gpus[standing.uuid];
+      if (before === undefined) return;
+      const gpus = { ...context.gpus, [standing.uuid]: { ...before, ...standing } };
+      const told =
+        context.inventory === null ? { roster: context.roster, letters: [] } : tellDevices({ ...context, gpus }, context.inventory, standing.stamp);
+      for (const [actorId, event] of told.letters) enqueue.sendTo(actorId, event);
+      enqueue.assign({ gpus, roster: told.roster });
+      enqueue.sendTo('gpus', { type: 'gpus.attend', uuids: unwell(gpus) });
+      if (!isUsable(before.health) && isUsable(standing.health)) deliver(enqueue, toBlocked(context));
+    }),
+    passFault: enqueueActions(({ context, enqueue }, { uuid, report, cause, stamp }: Omit<Extract<GpuReport, { type: 'gpu.faulted' }>, 'type'>) => {
+      for (const actorId of struckBy(context, uuid, report)) enqueue.sendTo(actorId, { type: 'engine.faulted', cause, ...stamp } satisfies PoolEvent);
+    }),
+    look: enqueueActions(({ enqueue }) => enqueue.sendTo('gpus', { type: 'gpus.look' })),
+    keepKernelCause: assign((_, { cause }: { cause: Cause | null }) => ({ kernelCause: cause })),
     keepSample: assign((_, { inventory }: { inventory: Inventory }) => ({ samples: { inventory } })),
     goBlind: assign((_, { cause }: { cause: Cause }) => ({ gpuCause: cause })),
 

@@ -38,6 +38,7 @@ export const birthOf = (pool: BootPool, number: number, inventory: Inventory | n
       devices,
       pinned: run?.gpus ?? gpus,
       told: fit === null ? 'nothing' : fit.matched ? 'matched' : 'unmatched',
+      lacks: fit === null || fit.matched ? null : fit.cause.code,
       report: null,
       adopting: run !== null,
       crashes,

@@ -1,4 +1,5 @@
 /** What a node knows. Plain data, changed only by the assigns in `actions.ts`. `samples` is for display: no guard reads it. */
+import type { GpuStandings } from '../policies/gpu-standing.ts';
 import { emptyLedger, type Ledger } from '../policies/ledger.ts';
 import type { Quarantines } from '../policies/quarantine.ts';
 import type { Roster } from '../policies/roster.ts';
@@ -18,6 +19,10 @@ export interface NodeContext {
   readonly spawned: number;
   readonly ledger: Ledger;
   readonly quarantines: Quarantines;
+  /** How the cards stand that were ever seen, also those that are gone. */
+  readonly gpus: GpuStandings;
+  /** Why the kernel's log is not read; null: it is, or it is not known yet. */
+  readonly kernelCause: Cause | null;
   /** Of the latest discovery; kept while the node is blind. */
   readonly inventory: Inventory | null;
   /** Why the cards cannot be read now; null: they can. */
@@ -41,6 +46,8 @@ export const initialContext = ({ nodeId, registration }: NodeInput): NodeContext
   spawned: 0,
   ledger: emptyLedger,
   quarantines: {},
+  gpus: {},
+  kernelCause: null,
   inventory: null,
   gpuCause: null,
   troubles: [],

@@ -6,7 +6,7 @@
  * gpus       probing → known ⇄ blind
  * restarts   calm → gathering → storming
  *
- * Pure. Pools and registration are actors of their own charts.
+ * Pure. Pools, cards and registration are actors of their own charts.
  */
 
 import { freeBerth } from '../policies/roster.ts';
@@ -94,6 +94,12 @@ const gpus = node.createStateConfig({
     'gpu.discovered': { target: '.known', actions: { type: 'takeInventory', params: ({ event }) => event } },
     'gpu.sampled': { actions: { type: 'keepSample', params: ({ event }) => event } },
     'gpu.probeFailed': { target: '.blind', actions: { type: 'goBlind', params: ({ event }) => event } },
+    'gpu.checked': { actions: { type: 'passCheck', params: ({ event }) => event } },
+    'gpu.changed': { actions: { type: 'keepStanding', params: ({ event }) => event } },
+    'gpu.faulted': { actions: { type: 'passFault', params: ({ event }) => event } },
+    'gpu.lookWanted': { actions: 'look' },
+    'kernel.xid': { actions: { type: 'passXid', params: ({ event }) => event } },
+    'kernel.followed': { actions: { type: 'keepKernelCause', params: ({ event }) => event } },
   },
 });
 
@@ -129,6 +135,7 @@ export const nodeMachine = node.createMachine({
   type: 'parallel',
   invoke: [
     { id: 'gpus', src: 'watchGpus', input: () => ({}) },
+    { id: 'kernel', src: 'watchKernel', input: () => ({}) },
     { id: 'roster', src: 'keepRoster', input: () => ({}) },
   ],
   states: { lifecycle, gpus, restarts },

@@ -2,11 +2,12 @@
 import { publicIdOf } from '../policies/berths.ts';
 import { cardMemory } from '../policies/card-memory.ts';
 import { rfc3339 } from '../policies/describe.ts';
+import type { GpuStandings } from '../policies/gpu-standing.ts';
 import { reservedOn } from '../policies/ledger.ts';
 import { quarantineOf } from '../policies/quarantine.ts';
 import { servingIds } from '../policies/roster.ts';
-import type { GpuView, HostFacts, NodeView, RegistrationView } from '../views.ts';
-import type { GpuFact, GpuProcess, Inventory } from '../vocabulary.ts';
+import type { GpuDetailsView, GpuView, HostFacts, MigView, NodeView, RegistrationView } from '../views.ts';
+import type { GpuDeep, GpuFact, GpuProcess, Inventory, MigSlice } from '../vocabulary.ts';
 import type { NodeContext } from './context.ts';
 
 export interface NodeSnapshot {
@@ -51,10 +52,37 @@ export const gpuViews = (context: NodeContext, { now, staleMs }: { readonly now:
   const inventory = latest(context);
   if (inventory === null) return [];
   const stale = context.gpuCause !== null || now - inventory.at > staleMs;
-  return inventory.gpus.map((gpu) => gpuView(gpu, inventory, context, stale));
+  const gone = Object.values(context.gpus).filter(({ uuid, health }) => health !== 'healthy' && !inventory.gpus.some((gpu) => gpu.uuid === uuid));
+  return [
+    ...inventory.gpus.map((gpu) => aged(gpuView(gpu, inventory, context, stale), inventory.at, now)),
+    // A card that is lost is shown: what is not known of it any more is null.
+    ...gone.map((card) => aged(gpuView(unread(card), inventory, context, true), card.seenAt, now)),
+  ];
 };
 
-const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale: boolean): GpuView => ({
+const aged = (view: Omit<GpuView, 'seen_at' | 'age_ms'>, seenAt: number, now: number): GpuView => ({
+  ...view,
+  seen_at: rfc3339(seenAt),
+  age_ms: Math.max(0, now - seenAt),
+});
+
+const unread = ({ uuid, index, pciAddress, name }: GpuStandings[string]): GpuFact => ({
+  uuid,
+  index,
+  pciAddress,
+  name,
+  memoryTotalBytes: null,
+  memoryUsedBytes: null,
+  memoryFreeBytes: null,
+  computeCapability: null,
+  temperatureC: null,
+  powerWatts: null,
+  utilisationPercent: null,
+  recoveryAction: null,
+  processes: [],
+});
+
+const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale: boolean): Omit<GpuView, 'seen_at' | 'age_ms'> => ({
   index: gpu.index,
   uuid: gpu.uuid,
   pci_address: gpu.pciAddress,
@@ -69,13 +97,55 @@ const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale
   power_watts: gpu.powerWatts,
   utilisation_percent: gpu.utilisationPercent,
   recovery_action: gpu.recoveryAction,
+  ...healthView(context.gpus[gpu.uuid]),
   quarantine: quarantineView(context, [gpu.uuid, ...(gpu.mig ?? []).map(({ uuid }) => uuid)]),
   processes: gpu.processes.map(ofPool),
   pools: poolsOn([gpu.uuid, ...(gpu.mig ?? []).map(({ uuid }) => uuid)], context),
   source: inventory.source,
   simulated: inventory.source === 'simulated',
+  details: gpu.deep == null ? null : detailsView(gpu.deep),
+  mig: gpu.mig?.map(migView) ?? null,
   stale,
-  seen_at: rfc3339(inventory.at),
+});
+
+const detailsView = ({
+  persistenceMode,
+  powerLimitWatts,
+  graphicsClockMhz,
+  memoryClockMhz,
+  ecc,
+  remappedRows,
+  retiredPages,
+  at,
+}: GpuDeep): GpuDetailsView => ({
+  persistence_mode: persistenceMode,
+  power_limit_watts: powerLimitWatts,
+  graphics_clock_mhz: graphicsClockMhz,
+  memory_clock_mhz: memoryClockMhz,
+  ecc: { enabled: ecc.enabled, corrected: ecc.corrected, uncorrected: ecc.uncorrected, uncorrected_ever: ecc.uncorrectedEver },
+  remapped_rows: remappedRows,
+  retired_pages: retiredPages,
+  seen_at: rfc3339(at),
+});
+
+const migView = (slice: MigSlice): MigView => ({
+  uuid: slice.uuid,
+  profile: slice.profile,
+  gpu_instance_id: slice.gpuInstanceId,
+  compute_instance_id: slice.computeInstanceId,
+  memory_total_bytes: slice.memoryTotalBytes,
+  memory_used_bytes: slice.memoryUsedBytes,
+  memory_free_bytes: slice.memoryFreeBytes,
+});
+
+const healthView = (
+  standing: GpuStandings[string] | undefined,
+): Pick<GpuView, 'health' | 'health_reason' | 'recommended_action' | 'xids' | 'last_xid'> => ({
+  health: standing?.health ?? 'healthy',
+  health_reason: standing?.cause == null ? null : { code: standing.cause.code, message: standing.cause.message },
+  recommended_action: standing?.recommended ?? null,
+  xids: standing?.xids ?? 0,
+  last_xid: standing?.lastXid == null ? null : { ...standing.lastXid, at: rfc3339(standing.lastXid.at) },
 });
 
 const poolsOn = (uuids: readonly string[], { roster }: NodeContext): readonly string[] => {
@@ -98,6 +168,11 @@ export const memoryOf = (context: NodeContext, uuid: string): { readonly totalBy
 
 const degradations = (value: NodeSnapshot['value'], context: NodeContext): string[] => [
   ...(topOf(value.gpus) === 'blind' ? ['gpus_blind'] : []),
+  ...Object.values(context.gpus)
+    .filter(({ health }) => health !== 'healthy')
+    .map(({ index, health, cause }) => `gpu_${health}: ${index}${cause === null ? '' : ` (${cause.message})`}`),
+  ...(latest(context)?.remarks ?? []).map((remark) => `gpu_remark: ${remark}`),
+  ...(context.kernelCause === null ? [] : [`kernel_log_unreadable: ${context.kernelCause.message}`]),
   ...Object.values(context.quarantines).map(
     ({ poolId, gpus }) => `gpu_quarantined: ${gpus.map(({ index }) => index).join(',')} (left by ${publicIdOf(poolId)})`,
   ),

@@ -6,6 +6,7 @@
  * Pure. Every function returns a new roster or what is to be said to whom; sending is the node's.
  */
 import type { PoolReport, ReloadOrder } from '../events.ts';
+import type { ReasonCode } from '../reasons.ts';
 import type { GpuRef, Handoff, Inventory, PoolOrigin, PoolSpec } from '../vocabulary.ts';
 import { otherBerthOf, publicIdOf, secondBerthOf } from './berths.ts';
 import { type DeviceMatch, matchDevices } from './match-devices.ts';
@@ -25,6 +26,8 @@ export interface RosterEntry {
   readonly pinned: readonly GpuRef[] | null;
   /** What the pool was told of its GPUs last. */
   readonly told: 'nothing' | 'matched' | 'unmatched';
+  /** Why they do not match, as it was told; null: they do, or nothing was told. */
+  readonly lacks: ReasonCode | null;
   readonly report: Omit<Extract<PoolReport, { type: 'pool.changed' }>, 'type' | 'poolId'> | null;
   /** Its recorded engine is being identified. */
   readonly adopting: boolean;

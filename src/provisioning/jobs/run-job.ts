@@ -1,15 +1,13 @@
 /** Runs one job on a thread of its own. Aborted, the thread is gone before the promise rejects, so that its files are free. */
-import { Worker } from 'node:worker_threads';
 import { CauseError } from '../../cause.ts';
-import { ownThread } from '../../os/self.ts';
+import { startThread } from '../../os/self.ts';
 import type { Job, JobMessage, JobReport, Outputs } from './job.ts';
 
 /** Rejects with CauseError, or with the reason of the signal. */
 export const runJob = <J extends Job>(job: J, report: JobReport, signal: AbortSignal): Promise<Outputs[J['kind']]> => {
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const [program, options] = ownThread(new URL('./worker.ts', import.meta.url), 'provisioning-worker.cjs');
-    const worker = new Worker(program, { ...options, workerData: job });
+    const worker = startThread(job);
     let settle = (): void => reject(new Error(`the worker of a ${job.kind} ended without a word: a bug of pool-managerd`));
     const stop = (): void => {
       settle = () => reject(signal.reason);

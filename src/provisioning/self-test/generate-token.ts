@@ -1,6 +1,6 @@
 /** Has an engine generate one token with a tiny model, on a socket of its own and without a card: it starts, it computes, it answers. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { CauseError, isCause } from '../../cause.ts';
 import type { EngineAdapter } from '../../engines/adapter.ts';
 import type { PoolSpec } from '../../machines/vocabulary.ts';
 import { helper } from '../../os/helper.ts';
-import { ownFile } from '../../os/self.ts';
+import { readOwnFile } from '../../os/own-files.ts';
 import { askSocket } from './ask-socket.ts';
 
 const lookEveryMs = 50;
@@ -27,14 +27,15 @@ export const generateToken = async ({ executable, adapter, help, env, deadlineMs
   const dir = await mkdtemp(join(tmpdir(), 'pool-managerd-self-test-'));
   try {
     const socket = join(dir, 'engine.sock');
-    const model = await ownFile(new URL('./tiny.gguf', import.meta.url), 'tiny.gguf', dir);
-    const argv = adapter.selfTest?.serve(model, socket, help) ?? null;
+    const tinyModel = join(dir, 'tiny.gguf');
+    await writeFile(tinyModel, await readOwnFile('src/provisioning/self-test', 'tiny.gguf'));
+    const argv = adapter.selfTest?.serve(tinyModel, socket, help) ?? null;
     if (argv === null || adapter.token === null) return null;
     const begun = performance.now();
     const ending = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
     const engine = start(executable, argv, env, dir);
     try {
-      const answered = await Promise.race([tokenOf(adapter, model, socket, ending), engine.ended]);
+      const answered = await Promise.race([tokenOf(adapter, tinyModel, socket, ending), engine.ended]);
       if (answered === true) return Math.round(performance.now() - begun);
       throw new CauseError({ code: 'engine_incompatible', message: `${answered}; it said ${JSON.stringify(engine.said().trim().slice(-600))}` });
     } finally {

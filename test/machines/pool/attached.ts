@@ -67,6 +67,7 @@ describe('an attached pool', () => {
     pool.send({ type: 'health.passed', outcome: 'ok', load: load(0) });
     pool.send({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('engine_exited'), tail: [] });
     pool.send({ type: 'residency.violated', cause: because('residency_violation') });
+    pool.send({ type: 'engine.faulted', cause: because('cuda_error') });
     pool.send({ type: 'gpus.unmatched', cause: because('gpu_lost') });
     pool.send({ type: 'gpus.matched', gpus });
     expect(pool.where()).toBe('ready.healthy');

@@ -121,6 +121,7 @@ describe('an engine lost while it empties', () => {
   it('is an error; the order stays the reason', async () => {
     const cases = [
       [exited, 'engine_exited'],
+      [{ type: 'engine.faulted', cause: because('cuda_error') }, 'cuda_error'],
       [{ type: 'residency.violated', cause: because('residency_violation') }, 'residency_violation'],
       [{ type: 'gpus.unmatched', cause: because('gpu_lost') }, 'gpu_lost'],
     ] as const;

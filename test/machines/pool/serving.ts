@@ -191,6 +191,7 @@ describe('a ready pool whose engine is lost', () => {
       [{ type: 'engine.exited', exit: { code: 134, signal: 'SIGABRT' }, cause: because('engine_exited'), tail: ['abort'] }, 'offline.backingOff'],
       [{ type: 'engine.exited', exit: { code: null, signal: 'SIGKILL' }, cause: because('oom_killed'), tail: [] }, 'offline.backingOff'],
       [{ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('cuda_oom'), tail: [] }, 'offline.failed'],
+      [{ type: 'engine.faulted', cause: because('cuda_error') }, 'offline.backingOff'],
       [{ type: 'residency.violated', cause: because('residency_violation') }, 'offline.failed'],
       [{ type: 'gpus.unmatched', cause: because('gpu_lost') }, 'offline.blocked'],
     ] as const;

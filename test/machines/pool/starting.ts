@@ -320,6 +320,7 @@ describe('while the engine loads', () => {
     const cases = [
       [{ type: 'engine.stalled', cause: because('start_stalled') }, 'offline.backingOff'],
       [{ type: 'health.failed', outcome: 'foreign', cause: because('port_conflict'), hostSuspected: false }, 'offline.backingOff'],
+      [{ type: 'engine.faulted', cause: because('cuda_error') }, 'offline.backingOff'],
       [{ type: 'residency.violated', cause: because('residency_violation') }, 'offline.failed'],
       [{ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('cuda_oom'), tail: [] }, 'offline.failed'],
       [{ type: 'engine.exited', exit: { code: 0, signal: null }, cause: because('engine_completed'), tail: [] }, 'offline.stopped'],

@@ -36,6 +36,7 @@ describe('/statecharts', () => {
     const { house, daemon, page } = await open(t);
     await until('ready to be lit', async () => (await label(page)).endsWith('active: pool.ready.healthy'), 30_000);
     expect(await lit(page)).toBe(1);
+    await page.locator('.chart .edge.last').first().waitFor({ state: 'attached' });
     await takePicture(page, 'statecharts-ready');
     await page.locator('.moments button', { hasText: 'done proveReadiness' }).first().click();
     await says(page.locator('.moment'), 'starting › proving');

@@ -2,6 +2,8 @@
  * The dashboard as people use it: real clicks in a real browser on a running daemon with simulated GPUs. Nothing is loaded
  * anew to see what has changed, and nothing is fetched from elsewhere.
  */
+import { truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import {
@@ -232,16 +234,36 @@ describe('the dashboard', () => {
   });
 });
 
+/** A file of this size that takes no room. */
+const sparse = async (path: string, bytes: number): Promise<string> => {
+  await writeFile(path, '');
+  await truncate(path, Math.round(bytes));
+  return path;
+};
+
 describe('every view', () => {
   const views = ['/', '/#/chat', '/#/nobody', '/statecharts#/chat'];
 
   it('keeps nobody out, by axe-core, at two widths, light and dark', async (t) => {
-    const { daemon } = await open(t, (at) => [
-      at.stub('chat', { slots: 4 }),
-      at.stub('code', { devices: [1], env: { STUB_LOAD_MS: '600000' }, timeouts: { start_stall_ms: 600_000 } }),
-      at.stub('lost', { devices: [1], model: '/nowhere/model.gguf' }),
+    const gibibyte = 1024 ** 3;
+    const house = await daemonHouse(t);
+    const models = [
+      ['llama-3.1-8b-q8.gguf', 8.5],
+      ['qwen2.5-coder-14b-q4.gguf', 9.2],
+      ['bge-m3.gguf', 1.2],
+    ] as const;
+    const [chat, code, embed] = await Promise.all(models.map(([name, size]) => sparse(join(house.dir, name), size * gibibyte)));
+    await house.declare([
+      house.stub('chat', { model: chat, slots: 4, env: { STUB_TOKENS_PER_SECOND: '2' } }),
+      house.stub('code', { model: code, devices: [1], env: { STUB_LOAD_MS: '600000' }, timeouts: { start_stall_ms: 600_000 } }),
+      house.stub('embed', { model: embed, slots: 8 }),
+      house.stub('lost', { devices: [1], model: '/nowhere/model.gguf' }),
     ]);
-    await daemon.ready('chat');
+    const daemon = await house.start();
+    const [ready] = await daemon.ready('chat', 'embed');
+    const work = stream(ready?.endpoint ?? '', 5_000);
+    t.onTestFinished(() => work.leave());
+    await work.begun;
     const found: string[] = [];
     for (const path of views) {
       for (const width of [1280, 390]) {

@@ -1,9 +1,8 @@
 /** GPUs: how the memory of each is divided between pools, others and nobody, and how the card is. */
-import type { GpuView } from '../../../machines/views.ts';
 import { type Described, h } from './dom.ts';
 import { hrefOf } from './route.ts';
-import { known, placeOf } from './store.ts';
-import { bytes, hues, known as orDash } from './words.ts';
+import { known, type LiveGpu, placeOf } from './store.ts';
+import { bytes, clock, hues, inWords, known as orDash, plural } from './words.ts';
 
 interface Part {
   readonly kind: 'pool' | 'foreign' | 'other' | 'free';
@@ -17,7 +16,7 @@ export const gpuCards = (): Described[] => {
   return [h('ul', { class: 'gpus', role: 'list' }, ...gpus.map(gpuCard))];
 };
 
-const gpuCard = (gpu: GpuView): Described => {
+const gpuCard = (gpu: LiveGpu): Described => {
   const parts = partsOf(gpu);
   const total = gpu.memory_total_bytes;
   return h(
@@ -72,7 +71,7 @@ const hueOf = (kind: Part['kind'], name: string): string => (kind === 'pool' ? `
 const percent = (part: number, whole: number): string => `${Math.min(100, (part / Math.max(1, whole)) * 100)}%`;
 
 /** Pools by name, processes that are nobody's, what the driver counts as used and no process accounts for, and the rest. */
-export const partsOf = ({ processes, memory_used_bytes, memory_free_bytes }: GpuView): Part[] => {
+export const partsOf = ({ processes, memory_used_bytes, memory_free_bytes }: LiveGpu): Part[] => {
   const byPool = new Map<string, number>();
   let foreign = 0;
   for (const { poolId, usedBytes } of processes) {
@@ -93,8 +92,12 @@ export const partsOf = ({ processes, memory_used_bytes, memory_free_bytes }: Gpu
   ];
 };
 
-const troubles = ({ stale, quarantine, recovery_action }: GpuView): string[] => [
+const troubles = ({ stale, health, health_reason, recommended_action, quarantine, last_xid, xids }: LiveGpu): string[] => [
   ...(stale ? ['These numbers are old: the driver did not answer of late.'] : []),
+  ...(health === 'healthy' ? [] : [`${inWords(health)}${health_reason === null ? '' : `: ${health_reason.message}`}`]),
+  ...(recommended_action === null ? [] : [`To be done by a person: ${recommended_action.replaceAll('_', ' ')}`]),
   ...(quarantine === null ? [] : [`Nothing is put on it: ${quarantine.message}`]),
-  ...(recovery_action === null || recovery_action === 'None' ? [] : [`The driver asks for: ${recovery_action}`]),
+  ...(last_xid === null
+    ? []
+    : [`${plural(xids, 'error')} in the kernel's log, the latest at ${clock(last_xid.at)}: Xid ${last_xid.code}, ${last_xid.message}`]),
 ];

@@ -47,4 +47,5 @@ export const unplay = (cast: Cast, { actor, machine, from }: Moment): void => {
   else cast.set(actor, { id: actor, machine, path: from });
 };
 
-export const machines = ['pool', 'node', 'registration'] as const;
+/** Those that have a drawing, in the order in which their actors are shown. */
+export const machines: readonly string[] = ['node', 'registration', 'gpu', 'pool'];

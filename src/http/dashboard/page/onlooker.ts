@@ -97,4 +97,4 @@ const takenIn = ({ transitions = [] }: Message): Taken[] =>
     .filter(({ eventType }) => eventType !== 'xstate.init')
     .map(({ source, eventType, targets, guard, actions }) => ({ source, targets, guard, actions, on: eventType }));
 
-const isMachine = (name: string | null | undefined): name is string => machines.some((one) => one === name);
+const isMachine = (name: string | null | undefined): name is string => name != null && machines.includes(name);

@@ -101,7 +101,7 @@ export const slots = ({ slots_total, slots_free, active_leases }: LivePool): Des
             ...Array.from({ length: slots_total }, (_, index) => h('i', { class: busy !== null && index < busy ? 'busy' : '' })),
           ),
         ]),
-    h('span', {}, `${known(slots_free)}/${known(slots_total)} free`),
+    h('span', {}, slots_free === null && slots_total === null ? known(null) : `${known(slots_free)}/${known(slots_total)} free`),
     h('span', { class: 'quiet' }, active_leases === null ? '' : `${active_leases} in flight`),
   ];
 };
@@ -119,13 +119,13 @@ export const reasonOf = ({ reason, degraded }: LivePool): Described[] => [
 
 export const progressOf = ({ progress, pool_id }: LivePool): Described | null => {
   if (progress === null) return null;
-  const { step, done_bytes, total_bytes } = progress;
+  const { step, done_bytes, total_bytes, bytes_per_second } = progress;
   const isKnown = done_bytes !== null && total_bytes !== null && total_bytes > 0;
   return h(
     'span',
     { class: 'progress' },
     h('progress', { 'aria-label': `${pool_id}: ${step}`, ...(isKnown && { max: total_bytes, value: done_bytes }) }),
-    ` ${step} ${bytes(done_bytes)} of ${bytes(total_bytes)}`,
+    ` ${step} ${bytes(done_bytes)} of ${bytes(total_bytes)}${bytes_per_second === null ? '' : `, ${bytes(bytes_per_second)} a second`}`,
   );
 };
 

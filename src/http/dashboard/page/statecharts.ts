@@ -7,7 +7,7 @@ import { chartOf, type DrawnChart } from './chart.ts';
 import { type Described, h } from './dom.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { momentDetails, momentList } from './moment-views.ts';
-import type { Actor, Cast, Moment } from './moments.ts';
+import { type Actor, type Cast, type Moment, machines } from './moments.ts';
 import { lookOn, type Onlooker } from './onlooker.ts';
 import { go, hrefOf } from './route.ts';
 import { lineKey } from './state-path.ts';
@@ -41,7 +41,7 @@ export const chartsPage = (asked: string | null): Described[] => {
   const actor = actorOf(cast, asked);
   const moments = momentsOf(actor);
   const shown = chosen ?? (journal === null ? moments.at(-1) : journal.moments[journal.at()]) ?? null;
-  if (actor !== null) show(actor, shown);
+  if (actor !== null) show(actor, shown, moments);
   return [
     h('h1', {}, 'Statecharts'),
     source(),
@@ -95,7 +95,7 @@ const actorOf = (cast: Cast, asked: string | null): Actor | null => {
 };
 
 const sorted = (cast: Cast): readonly Actor[] => {
-  const rank = ({ machine }: Actor): number => (machine === 'node' ? 0 : machine === 'registration' ? 1 : 2);
+  const rank = ({ machine }: Actor): number => machines.indexOf(machine);
   return [...cast.values()].sort((one, other) => rank(one) - rank(other) || (one.id < other.id ? -1 : 1));
 };
 
@@ -194,16 +194,16 @@ const chooser = (cast: Cast, actor: Actor | null): Described =>
           key: id,
           href: hrefOf('statecharts', id),
           'aria-current': actor?.id === id ? 'true' : null,
-          class: machine === 'pool' ? `actor s-${path.split('.')[0]}` : 'actor',
+          class: `actor s-${path.split('.')[0]}`,
         },
-        h('b', {}, id),
-        h('span', { class: 'at' }, machine === 'pool' ? inWords(path) : ''),
+        h('b', { title: id }, id.length > 18 ? `${id.slice(0, 4)}…${id.slice(-6)}` : id),
+        h('span', { class: 'at' }, machine === 'node' ? '' : inWords(path)),
       ),
     ),
   );
 
 /** Draws the chart where it is another one, and sets its lights. */
-const show = (actor: Actor, moment: Moment | null): void => {
+const show = (actor: Actor, moment: Moment | null, moments: readonly Moment[]): void => {
   if (drawing !== actor.machine) {
     drawing = actor.machine;
     drawn = null;
@@ -220,10 +220,10 @@ const show = (actor: Actor, moment: Moment | null): void => {
     );
   }
   // The page is made first.
-  if (drawn !== null) queueMicrotask(() => light(actor, moment));
+  if (drawn !== null) queueMicrotask(() => light(actor, moment, moments));
 };
 
-const light = ({ machine, path }: Actor, moment: Moment | null): void => {
+const light = ({ machine, path }: Actor, moment: Moment | null, moments: readonly Moment[]): void => {
   const place = document.querySelector('.drawing .chart');
   if (drawn === null || drawn.machine !== machine || place === null) return;
   const { chart } = drawn;
@@ -235,7 +235,9 @@ const light = ({ machine, path }: Actor, moment: Moment | null): void => {
   const own = moment !== null && moment.machine === machine ? moment : null;
   const state = chosen === null || own === null ? path : own.to;
   chart.light(`${machine}.${state}`);
-  chart.mark(own === null ? [] : linesOf(chart, own));
+  // What just happened may have moved nothing: then what moved it last is still where it came from.
+  const mover = chosen === null && journal === null ? (moments.findLast(({ from, to }) => from !== to) ?? null) : own;
+  chart.mark(mover === null ? [] : linesOf(chart, mover));
   if (lit !== state) chart.show(place);
   lit = state;
 };

@@ -6,9 +6,11 @@ import { follow, type StreamEvent } from './stream.ts';
 /** As `GET /v2/live` tells of it. */
 export type LivePool = Omit<PoolStatus, 'last_probe_at'> & { readonly accepts: readonly PoolCommandName[] };
 
+export type LiveGpu = Omit<GpuView, 'age_ms'>;
+
 export interface Known {
   node: NodeView | null;
-  gpus: readonly GpuView[];
+  gpus: readonly LiveGpu[];
   /** By id. */
   readonly pools: Map<string, LivePool>;
   /** `staleSince`: milliseconds since the epoch; null: what is shown is what there is. */
@@ -83,7 +85,7 @@ const take = ({ event, data }: StreamEvent): void => {
       known.begun = true;
       break;
     case 'gpus':
-      known.gpus = (data as { gpus: readonly GpuView[] }).gpus;
+      known.gpus = (data as { gpus: readonly LiveGpu[] }).gpus;
       break;
     case 'pool':
       known.pools.set((data as LivePool).pool_id, data as LivePool);

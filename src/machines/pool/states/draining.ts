@@ -81,6 +81,7 @@ export const draining = pool.createStateConfig({
         },
         'pool.resume': { guard: 'mayResume', target: '#pool.ready', actions: ['wantUp', 'cancelReload', 'endDrain'] },
         'engine.exited': { target: 'stopping', actions: { type: 'blame', params: ({ event }) => event } },
+        'engine.faulted': { target: 'stopping', actions: { type: 'blame', params: ({ event }) => event } },
         'residency.violated': { target: 'stopping', actions: { type: 'blame', params: ({ event }) => event } },
         'gpus.unmatched': {
           target: 'stopping',

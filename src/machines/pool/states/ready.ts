@@ -87,6 +87,14 @@ export const ready = pool.createStateConfig({
         { type: 'beginDrain', params: { why: 'crash', deadlineMs: 0 } },
       ],
     },
+    'engine.faulted': {
+      guard: 'isManaged',
+      target: '#pool.draining.stopping',
+      actions: [
+        { type: 'blame', params: ({ event }) => event },
+        { type: 'beginDrain', params: { why: 'crash', deadlineMs: 0 } },
+      ],
+    },
     'residency.violated': {
       guard: 'isManaged',
       target: '#pool.draining.stopping',

@@ -59,6 +59,14 @@ export const starting = pool.createStateConfig({
         { type: 'beginDrain', params: { why: 'start_failed', deadlineMs: 0 } },
       ],
     },
+    'engine.faulted': {
+      guard: 'runsEngine',
+      target: '#pool.draining.stopping',
+      actions: [
+        { type: 'blame', params: ({ event }) => event },
+        { type: 'beginDrain', params: { why: 'start_failed', deadlineMs: 0 } },
+      ],
+    },
     'residency.violated': {
       guard: 'runsEngine',
       target: '#pool.draining.stopping',

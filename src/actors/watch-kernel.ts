@@ -1,0 +1,95 @@
+/**
+ * Tells the node of each Xid that the kernel says from now on, with the pool whose engine it names, and whether the kernel's log
+ * can be read at all.
+ *
+ * The same error of the same process within five seconds is told once: a card in trouble says it thousands of times. Undo: the
+ * log is let go of.
+ */
+import { readlinkSync } from 'node:fs';
+import { fromCallback } from 'xstate';
+import { stamp } from '../clock.ts';
+import { type KernelXid, mayTellXid, readXid } from '../gpu/xid-line.ts';
+import type { KernelEvent } from '../machines/events.ts';
+import type { nodeActors } from '../machines/node/actors.ts';
+import type { Cause, XidReport } from '../machines/vocabulary.ts';
+import { followKernelLog, type Standing } from '../os/follow-kernel-log.ts';
+import type { Owners } from './name-owners.ts';
+
+export interface WatchKernelDeps {
+  /** Null: cards are simulated, and the kernel knows nothing of them. */
+  readonly kernelLog: string | null;
+  readonly owners: Owners;
+  readonly journalctl?: string;
+}
+
+const onceWithinMs = 5_000;
+const mostKept = 512;
+
+export const watchKernel = (deps: WatchKernelDeps): typeof nodeActors.watchKernel =>
+  fromCallback<{ readonly type: 'kernel.none' }, Record<string, never>>(({ sendBack }) => {
+    const { kernelLog } = deps;
+    if (kernelLog === null) return;
+    const isNew = keepOnce();
+    const seesItsPids = isFirstPidNamespace();
+    let stopped = false;
+    let inOrder = Promise.resolve();
+    const tell = (event: KernelEvent): void => {
+      if (!stopped) sendBack(event);
+    };
+    const stop = followKernelLog({
+      file: kernelLog,
+      ...(deps.journalctl !== undefined && { journalctl: deps.journalctl }),
+      wanted: mayTellXid,
+      onMessage: ({ text }) => {
+        const xid = readXid(text);
+        if (xid === null || !isNew(xid)) return;
+        // One after the other: what the driver says is to be done follows the error.
+        inOrder = inOrder.then(async () =>
+          tell({ type: 'kernel.xid', report: await withProcess(xid, seesItsPids ? deps.owners : null), ...stamp() }),
+        );
+      },
+      onStanding: (standing) => tell({ type: 'kernel.followed', cause: causeFrom(standing), ...stamp() }),
+    });
+    return () => {
+      stopped = true;
+      stop();
+    };
+  });
+
+const keepOnce = (): ((xid: KernelXid) => boolean) => {
+  const said = new Map<string, number>();
+  return ({ code, pciAddress, gpuInstanceId, pid, recovery }) => {
+    const key = [pciAddress, gpuInstanceId, code, pid, recovery].join(' ');
+    const { mono } = stamp();
+    const before = said.get(key);
+    if (before !== undefined && mono - before < onceWithinMs) return false;
+    said.delete(key);
+    said.set(key, mono);
+    for (const oldest of said.keys()) {
+      if (said.size <= mostKept) break;
+      said.delete(oldest);
+    }
+    return true;
+  };
+};
+
+/** `owners`: null: the kernel's pids are not those that are seen here. Never rejects. */
+const withProcess = async ({ pid, ...xid }: KernelXid, owners: Owners | null): Promise<XidReport> => {
+  if (pid === null || owners === null) return { ...xid, process: null };
+  const known = await owners().catch(() => null);
+  return { ...xid, process: known === null ? null : { pid, poolId: known.get(pid) ?? null } };
+};
+
+/** Elsewhere, in a container, the kernel's pids mean nothing. */
+const isFirstPidNamespace = (): boolean => {
+  try {
+    return readlinkSync('/proc/self/ns/pid') === 'pid:[4026531836]';
+  } catch {
+    return false;
+  }
+};
+
+const causeFrom = (standing: Standing): Cause | null =>
+  standing.way === 'none'
+    ? { code: 'driver_error', message: `errors of GPUs (Xids) are seen only by what they do to engines: ${standing.why}` }
+    : null;

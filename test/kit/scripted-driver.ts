@@ -1,0 +1,33 @@
+/**
+ * A machine that seems to have NVIDIA cards: a scripted nvidia-smi, devices on a bus of its own, and a kernel's log of its own
+ * that the test writes. For a real daemon, by its environment.
+ */
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'vitest';
+import { type FakeNvidiaSmi, fakeNvidiaSmi, type Scenario } from './nvidia-smi.ts';
+
+export interface ScriptedDriver {
+  readonly env: Readonly<Record<string, string>>;
+  readonly smi: FakeNvidiaSmi;
+  /** The kernel says this. */
+  say(text: string): Promise<void>;
+}
+
+export const scriptedDriver = async ({ onTestFinished }: Pick<TestContext, 'onTestFinished'>, scenario: Scenario): Promise<ScriptedDriver> => {
+  const smi = await fakeNvidiaSmi(scenario);
+  onTestFinished(smi.remove);
+  const [kernelLog, bus] = [join(smi.dir, 'kmsg'), join(smi.dir, 'devices')];
+  await writeFile(kernelLog, '6,1,1,-;Linux version of a test\n');
+  for (const index of scenario.cards.keys()) {
+    const device = join(bus, `0000:0${index}:00.0`);
+    await mkdir(device, { recursive: true });
+    await writeFile(join(device, 'vendor'), '0x10de\n');
+    await writeFile(join(device, 'class'), '0x030200\n');
+  }
+  return {
+    smi,
+    env: { ...smi.env, POOL_MANAGERD_GPU_SOURCE: 'nvidia-smi', POOL_MANAGERD_KERNEL_LOG: kernelLog, POOL_MANAGERD_PCI_DEVICES: bus },
+    say: (text) => appendFile(kernelLog, `3,2,98765432,-;${text}\n`),
+  };
+};
