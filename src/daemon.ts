@@ -11,6 +11,7 @@ import { provideEffects } from './actors/implementations.ts';
 import { openLaunching } from './actors/launch/launching.ts';
 import { ownUnitRisk } from './actors/launch/own-unit.ts';
 import { portLeases } from './actors/launch/ports.ts';
+import { openLearnedNeeds } from './actors/learned-needs.ts';
 import type { Owners } from './actors/name-owners.ts';
 import { readApiKey } from './actors/probe/read-api-key.ts';
 import type { Config } from './config/config.ts';
@@ -110,6 +111,11 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const overTls = createTlsFetch(() => config.tls.client());
   const files = await openStateStore(stateDir);
   const keptRestarts = createKeptRestarts(files.memories);
+  const learned = await openLearnedNeeds({
+    shelf: files.learned,
+    hashOf: hashSpec,
+    onTrouble: ({ code, message }) => log.warn({ reason: code }, message),
+  });
   const store: StateStore = { ...files, memories: keptRestarts.memories };
   await mkdir(runtimeDir, { recursive: true, mode: 0o770 });
   await sweepLeftovers(runtimeDir);
@@ -158,6 +164,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     source,
     listenerOwner,
     owners,
+    learned,
     vramUsedBytes: (run) => views.vramUsedBytes(run.poolId),
     largestGpuBytes: (gpus) => views.largestGpuBytes(gpus),
     readApiKey,
@@ -265,6 +272,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
       mostPools,
       changeSpec,
       hashOf: hashSpec,
+      learnedNeed: learned.needOf,
       withoutSecrets: (spec) => Object(sanitise(spec)),
       stoodStillMs: () => lag.stood(),
     }),

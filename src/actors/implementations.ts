@@ -1,4 +1,5 @@
 /** The table name → logic: every effect that the charts ask for, made from what the daemon has. Decides nothing. */
+import { causeOf } from '../cause.ts';
 import type { EndpointRules } from '../engines/endpoint.ts';
 import type { GpuSource } from '../gpu/source.ts';
 import { nodeMachine } from '../machines/node/machine.ts';
@@ -23,6 +24,7 @@ import { keepRoster } from './keep-roster.ts';
 import type { Trees } from './launch/descendants.ts';
 import type { Ports } from './launch/ports.ts';
 import type { Launcher } from './launcher.ts';
+import type { LearnedNeeds } from './learned-needs.ts';
 import { loadState } from './load-state.ts';
 import { measureGpus } from './measure-gpus.ts';
 import type { Owners } from './name-owners.ts';
@@ -51,6 +53,7 @@ export interface Effects {
   readonly source: GpuSource;
   readonly listenerOwner: ListenerOwner;
   readonly owners: Owners;
+  readonly learned: LearnedNeeds;
   readonly vramUsedBytes: (run: RunRecord) => number | null;
   readonly largestGpuBytes: (gpus: readonly GpuRef[]) => number | null;
   readonly readApiKey: (run: RunRecord) => Promise<string | null>;
@@ -94,17 +97,19 @@ const providePool = (effects: Effects) => {
   const { runtimeDir } = handoffs;
   const forgetting = { ...effects, runs };
   const probing = { listenerOwner, readApiKey };
+  const learn = (run: RunRecord, vramBytes: number): void =>
+    void effects.learned.note(run, vramBytes).catch((thrown: unknown) => effects.onTrouble(run.poolId, causeOf(thrown, 'state_store_failed')));
   const membersOf = (run: RunRecord) => trees.membersOf(run);
   const lookAtVram = freshVram({ source, owners: effects.owners, readDeadlineMs: gpus.readDeadlineMs });
   return poolMachine.provide({
     actors: {
       provisionEngine: provisionEngine(effects),
       provisionModel: provisionModel(effects),
-      measureGpus: measureGpus({ source, owners: effects.owners, ...gpus }),
+      measureGpus: measureGpus({ source, owners: effects.owners, learned: effects.learned.needOf, ...gpus }),
       spawnEngine: spawnEngine({ ...effects, runs, simulated: source.name === 'simulated' }),
       adoptEngine: adoptEngine(effects),
       announceHandoff: announceHandoff({ runtimeDir }),
-      proveReadiness: proveReadiness({ ...probing, residency: { vramUsedBytes: lookAtVram, membersOf } }),
+      proveReadiness: proveReadiness({ ...probing, residency: { vramUsedBytes: lookAtVram, membersOf }, learn }),
       stopEngine: stopEngine({ ...forgetting, runtimeDir }),
       awaitTreeGone: awaitTreeGone({ trees }),
       awaitRelease: awaitRelease({ source, pidsOf: (run) => trees.pidsOf(run), readDeadlineMs: gpus.readDeadlineMs }),

@@ -9,14 +9,16 @@ import { causeOf } from '../cause.ts';
 import type { nodeActors, RosterNote } from '../machines/node/actors.ts';
 import type { Cause } from '../machines/vocabulary.ts';
 import type { StateStore } from '../state/store.ts';
+import type { LearnedNeeds } from './learned-needs.ts';
 
 export interface KeepRosterDeps {
   readonly store: Pick<StateStore, 'attached' | 'memories' | 'declared'>;
+  readonly learned: Pick<LearnedNeeds, 'forget'>;
   readonly bootId: string;
   readonly lost: (poolId: string, cause: Cause) => void;
 }
 
-export const keepRoster = ({ store, bootId, lost }: KeepRosterDeps): typeof nodeActors.keepRoster =>
+export const keepRoster = ({ store, learned, bootId, lost }: KeepRosterDeps): typeof nodeActors.keepRoster =>
   fromCallback<RosterNote, Record<string, never>>(({ receive }) => {
     const tell = (poolId: string) => (thrown: unknown) => lost(poolId, causeOf(thrown, 'state_store_failed'));
     receive((note) => {
@@ -28,6 +30,7 @@ export const keepRoster = ({ store, bootId, lost }: KeepRosterDeps): typeof node
         }
         case 'pool.forgotten':
           for (const shelf of [store.attached, store.declared]) void shelf.remove(note.poolId).catch(tell(note.poolId));
+          void learned.forget(note.poolId).catch(tell(note.poolId));
           return;
         case 'berth.forgotten':
           void store.memories.remove(note.poolId).catch(tell(note.poolId));

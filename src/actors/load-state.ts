@@ -84,6 +84,6 @@ const carryOut = async ({ leftovers, redeclared }: BootPlan, store: StateStore):
 const sweptIn = (lists: Lists): readonly string[] =>
   shelves.flatMap((shelf) => lists[shelf].swept.map((name) => `${folders[shelf]}/${name}: left by a write that was cut off`));
 
-const shelves: readonly ShelfName[] = ['runs', 'memories', 'declared', 'attached', 'trees'];
+const shelves: readonly (keyof Lists & ShelfName)[] = ['runs', 'memories', 'declared', 'attached', 'trees'];
 
 const said = ({ shelf, id, why }: Leftover): string => `${folders[shelf]}/${id}.json: ${why}`;

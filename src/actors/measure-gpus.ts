@@ -16,6 +16,8 @@ export interface MeasureGpusDeps {
   readonly source: GpuSource;
   readonly readDeadlineMs: number;
   readonly owners?: Owners;
+  /** What engines of this spec were measured to need; null: nothing is known. Absent: nothing is learned. */
+  readonly learned?: (spec: PoolSpec) => number | null;
 }
 
 type Measured = { readonly inventory: Inventory; readonly needBytes: number | null } & Stamp;
@@ -25,7 +27,7 @@ export const measureGpus = (deps: MeasureGpusDeps): typeof poolActors.measureGpu
     const read = await deps.source.read(deps.readDeadlineMs).catch((thrown: unknown) => causeOf(thrown, 'driver_error'));
     if (isCause(read)) throw failure(read);
     const inventory = await nameOwners(read, deps.owners);
-    return { inventory, needBytes: estimateNeedBytes(input.spec, input.model), ...stamp() };
+    return { inventory, needBytes: deps.learned?.(input.spec) ?? estimateNeedBytes(input.spec, input.model), ...stamp() };
   });
 
 const failure = (cause: Cause): Failure => ({ cause, ...stamp() });

@@ -22,6 +22,8 @@ export interface ProveReadinessDeps extends ProbeDeps {
   readonly readLog?: (run: RunRecord) => Promise<readonly string[]>;
   /** How to measure what its processes hold, freshly; absent: its output is all the proof there is. */
   readonly residency?: ResidencyDeps;
+  /** Told what the processes of a proven engine hold. */
+  readonly learn?: (run: RunRecord, vramBytes: number) => void;
 }
 
 /** A first token may wait for kernels to be compiled and graphs to be captured. */
@@ -113,7 +115,10 @@ const proveResidency = async (
     const { message } = measured.violation;
     throw refuted('residency', 'residency_violation', message, [...evidence, ...measured.evidence]);
   }
-  if (verdict === 'proven') return { residency: verdict, evidence: [...evidence, ...measured.evidence] };
+  if (verdict === 'proven') {
+    if (measured.vramBytes !== null) deps.learn?.(run, measured.vramBytes);
+    return { residency: verdict, evidence: [...evidence, ...measured.evidence] };
+  }
   const found =
     verdict === 'violated'
       ? `some of it elsewhere: ${evidence.join(' | ').slice(0, 1000)}`
@@ -121,7 +126,7 @@ const proveResidency = async (
   throw refuted('residency', 'residency_violation', `expected weights and KV cache wholly in VRAM, found ${found}`, evidence);
 };
 
-const nothingMeasured = { violation: null, evidence: [] };
+const nothingMeasured = { violation: null, vramBytes: null, evidence: [] };
 
 const readStart = async ({ logFile }: RunRecord): Promise<readonly string[]> => {
   const file = await open(logFile, 'r');

@@ -19,7 +19,10 @@ export interface WatchKernelDeps {
   /** Null: cards are simulated, and the kernel knows nothing of them. */
   readonly kernelLog: string | null;
   readonly owners: Owners;
+  /** For tests. */
   readonly journalctl?: string;
+  /** Whether pids in the kernel's log are those that are seen here; by default as it is. */
+  readonly seesItsPids?: boolean;
 }
 
 const onceWithinMs = 5_000;
@@ -30,7 +33,7 @@ export const watchKernel = (deps: WatchKernelDeps): typeof nodeActors.watchKerne
     const { kernelLog } = deps;
     if (kernelLog === null) return;
     const isNew = keepOnce();
-    const seesItsPids = isFirstPidNamespace();
+    const seesItsPids = deps.seesItsPids ?? isFirstPidNamespace();
     let stopped = false;
     let inOrder = Promise.resolve();
     const tell = (event: KernelEvent): void => {

@@ -36,6 +36,7 @@ Examples:
   pool-managerd drain pool-0 --deadline 30s     stop it when its work is done, after 30 s at the latest
   pool-managerd logs pool-0 -f                  what its engine writes
   pool-managerd events -f --json                every transition, one JSON per line
+  pool-managerd doctor                          driver, devices, ports, disk, limits of this machine
   pool-managerd pull                            fetch what the pools file names, before anything is started
   pool-managerd prune                           what no pool uses; --yes removes it
   pool-managerd inspect pool-0                  its chart at work: events, guards, actions
@@ -157,6 +158,14 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
         engine: text(options, 'engine'),
         json: isSet(options, 'json'),
       });
+    });
+  program
+    .command('doctor')
+    .description('what of this machine would keep the daemon or its engines from working, each with what to do (exit 1 when something fails)')
+    .action(async (_own: Options, command: Command) => {
+      const options = command.optsWithGlobals<Options>();
+      const colour = context.stdout.isTTY === true && context.env['NO_COLOR'] === undefined;
+      return (await import('./local/doctor/doctor.ts')).doctor(context, { json: isSet(options, 'json'), colour });
     });
   addStoreCommands(program, context);
   program

@@ -26,7 +26,7 @@ const longestKeepMs = 1_000;
 type Commands = Pick<NodePort, 'accepts' | 'preload' | 'drain' | 'resume' | 'reload' | 'declare' | 'remove'>;
 type Refusal = Extract<CommandResult, { readonly ok: false }>;
 
-export const createCommands = ({ node, views, store, poolsFile, mostPools, changeSpec, hashOf }: NodePortOptions): Commands => {
+export const createCommands = ({ node, views, store, poolsFile, mostPools, changeSpec, hashOf, learnedNeed }: NodePortOptions): Commands => {
   const refusal = (id: string, command: PoolCommandName): Refusal | PoolStatus => {
     if (isBooting()) return booting;
     const status = views.pool(id);
@@ -112,7 +112,7 @@ export const createCommands = ({ node, views, store, poolsFile, mostPools, chang
     if (pool === undefined || entry === null || inventory === null || pool.model === null) return null;
     const match = matchEntry(entry, inventory);
     if (!match.matched) return null;
-    const needBytes = estimateNeedBytes(pool.spec, pool.model);
+    const needBytes = learnedNeed(pool.spec) ?? estimateNeedBytes(pool.spec, pool.model);
     const admission = admit(context.ledger, { poolId: entry.poolId, needBytes, gpus: match.gpus, inventory, tensorSplit: pool.spec.tensor_split });
     return admission.granted ? null : admission.cause;
   }

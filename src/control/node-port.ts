@@ -20,6 +20,8 @@ export interface NodePortOptions {
   readonly mostPools: number;
   readonly changeSpec: ChangeSpec;
   readonly hashOf: (spec: PoolSpec) => string;
+  /** What engines of a spec were measured to need; null: nothing is known. */
+  readonly learnedNeed: (spec: PoolSpec) => number | null;
   /** A copy that may be shown. */
   readonly withoutSecrets: (spec: PoolSpec) => Readonly<Record<string, unknown>>;
   /** Milliseconds that the event loop stood still at a time of late; null: not long enough to be told. */

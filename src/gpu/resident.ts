@@ -23,9 +23,8 @@ export interface Held {
 
 const mib = 1024 ** 2;
 const gib = 1024 ** 3;
-/** Of the weights by the model's header, and of a KV cache that is made in full at the start. */
+/** Of the weights by the model's header. The KV cache is not in it: of hybrid models its size is not known well enough. */
 const leastOfWeights = 0.9;
-const leastOfCache = 0.8;
 /** Of a file whose header is not understood: some of it is no weights. */
 const leastOfFile = 0.7;
 /** Copies on the way to the GPU, kept by allocators. */
@@ -36,10 +35,9 @@ export const residentBounds = (spec: PoolSpec, model: ModelPresent): ResidentBou
   const found = estimate(spec, model);
   if (engine === 'custom' || found === null) return { leastVramBytes: null, mostHostBytes: null };
   const hasHeader = model.shape != null;
-  const cache = engine === 'llamacpp' ? leastOfCache * (found.kvCacheBytes ?? 0) : 0;
   const allowance = hostAllowance(engine, devices.length, slots) + (model.shape?.hostBytes ?? 0) + weightsOnHost * found.weightsBytes;
   return {
-    leastVramBytes: Math.floor((hasHeader ? leastOfWeights : leastOfFile) * found.weightsBytes + cache),
+    leastVramBytes: Math.floor((hasHeader ? leastOfWeights : leastOfFile) * found.weightsBytes),
     mostHostBytes: Math.ceil(allowance),
   };
 };
@@ -63,7 +61,7 @@ export const residencyViolation = ({ leastVramBytes, mostHostBytes }: ResidentBo
   if (leastVramBytes !== null && vramBytes !== null && vramBytes < leastVramBytes)
     return {
       code: 'residency_violation',
-      message: `expected weights and KV cache wholly in VRAM, at least ${size(leastVramBytes)} held there by the engine's processes, found ${size(vramBytes)}; ${remedy}`,
+      message: `expected the model wholly in VRAM, at least ${size(leastVramBytes)} held there by the engine's processes, found ${size(vramBytes)}; ${remedy}`,
       details,
     };
   if (mostHostBytes !== null && hostBytes !== null && hostBytes > mostHostBytes)

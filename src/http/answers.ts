@@ -34,8 +34,12 @@ export const answerPrepared = <T extends object, S extends ContentfulStatusCode 
 };
 
 /** Text, or a stream of it, of some content type. */
-export const answerText = ({ correlationId }: Correlated, body: string | ReadableStream<Uint8Array> | null, contentType: string): Response =>
-  new Response(body, { status: 200, headers: headersOf(contentType, correlationId) });
+export const answerText = (
+  { correlationId }: Correlated,
+  body: string | ReadableStream<Uint8Array> | null,
+  contentType: string,
+  extra: Readonly<Record<string, string>> = {},
+): Response => new Response(body, { status: 200, headers: { ...headersOf(contentType, correlationId), ...extra } });
 
 const headersOf = (contentType: string, correlationId: string) => ({
   'Content-Type': contentType,

@@ -48,7 +48,7 @@ export interface Served {
 /** What needs no token: signs of life, the description, and the dashboard's own files, which show nothing by themselves. */
 export const isPublic = (path: string): boolean => publicPaths.has(path) || path.startsWith(assetsPath);
 
-const publicPaths: ReadonlySet<string> = new Set([...pagePaths, '/health', '/ready', '/openapi.json']);
+const publicPaths: ReadonlySet<string> = new Set([...pagePaths, '/health', '/ready', '/openapi.json', '/docs']);
 
 export const createApp = (deps: AppDeps) => {
   const { node, auth, logger = null } = deps;

@@ -51,6 +51,8 @@ type Tell = (standing: Standing) => void;
 
 /** Both ways are tried again for ever, ever more slowly: a device may come late, and a journal may be restarted. */
 const follow = async (options: FollowOptions, signal: AbortSignal, tell: Tell): Promise<void> => {
+  // Nothing is told before whoever asked has what stops it.
+  await nextTurn();
   for (let retryMs = firstRetryMs; !signal.aborted; retryMs = Math.min(lastRetryMs, retryMs * 2)) {
     const noFile = await followFile(options, signal, tell);
     const noJournal = signal.aborted ? '' : await followJournal(options, signal, tell);

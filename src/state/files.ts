@@ -7,7 +7,7 @@ import { chmod, mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CauseError } from '../cause.ts';
 import { syncDir } from '../os/atomic-file.ts';
-import { attachedForm, declaredForm, memoryForm, runForm, treeForm } from './forms.ts';
+import { attachedForm, declaredForm, learnedForm, memoryForm, runForm, treeForm } from './forms.ts';
 import { makeLanes } from './lanes.ts';
 import { corruptDir } from './set-aside.ts';
 import { makeShelf } from './shelf.ts';
@@ -28,6 +28,7 @@ export const openStateStore = async (stateDir: string): Promise<StateStore> => {
     declared: makeShelf(declaredForm, at('declared')),
     attached: makeShelf(attachedForm, at('attached')),
     trees: makeShelf(treeForm, at('trees')),
+    learned: makeShelf(learnedForm, at('learned')),
     settled: lanes.settled,
   };
 };

@@ -3,8 +3,8 @@ import * as v from 'valibot';
 import { publicIdOf } from '../machines/policies/berths.ts';
 import type { PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import type { Form } from './codec.ts';
-import { attachedRecordSchema, keptMemorySchema, poolSpecSchema, runRecordSchema, treeRecordSchema } from './schemas.ts';
-import type { AttachedRecord, KeptMemory, TreeRecord } from './store.ts';
+import { attachedRecordSchema, keptMemorySchema, learnedRecordSchema, poolSpecSchema, runRecordSchema, treeRecordSchema } from './schemas.ts';
+import type { AttachedRecord, KeptMemory, LearnedRecord, TreeRecord } from './store.ts';
 
 const asItIs = <T>(value: T): T => value;
 const firstVersion = { version: 1, older: {} } as const;
@@ -32,6 +32,14 @@ export const attachedForm: Form<AttachedRecord, AttachedRecord> = {
 };
 
 export const treeForm: Form<TreeRecord, TreeRecord> = { ...firstVersion, ...ofPool, schema: treeRecordSchema, wrap: asItIs, unwrap: asItIs };
+
+export const learnedForm: Form<LearnedRecord, LearnedRecord> = {
+  ...firstVersion,
+  ...ofPool,
+  schema: learnedRecordSchema,
+  wrap: asItIs,
+  unwrap: asItIs,
+};
 
 export const declaredForm: Form<PoolSpec, { readonly version: 1; readonly spec: PoolSpec }> = {
   ...firstVersion,

@@ -6,7 +6,7 @@
  */
 import * as v from 'valibot';
 import type { Handoff, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
-import type { AttachedRecord, KeptMemory, TreeRecord } from './store.ts';
+import type { AttachedRecord, KeptMemory, LearnedRecord, TreeRecord } from './store.ts';
 
 export const poolIdPattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -166,6 +166,8 @@ const handoff = exactly<Handoff>()(
 );
 
 export const attachedRecordSchema = exactly<AttachedRecord>()(v.strictObject({ version, poolId, bootId: name, handoff }));
+
+export const learnedRecordSchema = exactly<LearnedRecord>()(v.strictObject({ version, poolId, specHash: name, vramBytes: whole, starts: whole }));
 
 export const treeRecordSchema = exactly<TreeRecord>()(
   v.strictObject({ version, poolId, incarnation: name, descendants: list(v.strictObject({ pid, startTime: whole })) }),

@@ -35,7 +35,7 @@ export interface SetAside {
 }
 
 /** The folder of each shelf. */
-export const folders = { runs: 'runs', memories: 'pools', declared: 'declared', attached: 'attached', trees: 'trees' } as const;
+export const folders = { runs: 'runs', memories: 'pools', declared: 'declared', attached: 'attached', trees: 'trees', learned: 'learned' } as const;
 
 export type ShelfName = keyof typeof folders;
 
@@ -50,6 +50,8 @@ export interface StateStore {
   readonly attached: Shelf<AttachedRecord>;
   /** Processes that engines started, refreshed at health ticks. */
   readonly trees: Shelf<TreeRecord>;
+  /** What engines were measured to need. */
+  readonly learned: Shelf<LearnedRecord>;
   /** Resolves when no write or removal is under way or waits. Failures were told to whoever asked for them. */
   settled(): Promise<void>;
 }
@@ -74,4 +76,16 @@ export interface TreeRecord {
   /** That of the run record it belongs to. */
   readonly incarnation: string;
   readonly descendants: readonly { readonly pid: number; readonly startTime: number }[];
+}
+
+/** What the engine of a pool held of its GPUs when it was proven. */
+export interface LearnedRecord {
+  readonly version: 1;
+  /** The pool as it is known to people. */
+  readonly poolId: string;
+  /** Of another spec it says nothing. */
+  readonly specHash: string;
+  /** The most of its starts. */
+  readonly vramBytes: number;
+  readonly starts: number;
 }

@@ -62,11 +62,11 @@ describe('one measurement', () => {
   });
 
   it('knows nothing of what it cannot see, of simulated cards and of engines that are not ours', async () => {
-    expect(await measureResidency(run, deps(null, []))).toEqual({ violation: null, evidence: [] });
+    expect(await measureResidency(run, deps(null, []))).toEqual({ violation: null, vramBytes: null, evidence: [] });
     expect((await measureResidency({ ...run, simulated: true }, deps(0))).violation).toBeNull();
     expect((await measureResidency({ ...run, model: { id: 'x', path: '/gone.gguf', bytes: null } }, deps(0))).violation).toBeNull();
     const broken = { vramUsedBytes: () => Promise.reject(new Error('no')), membersOf: () => Promise.reject(new Error('no')) };
-    expect(await measureResidency(run, broken)).toEqual({ violation: null, evidence: [] });
+    expect(await measureResidency(run, broken)).toEqual({ violation: null, vramBytes: null, evidence: [] });
   });
 });
 

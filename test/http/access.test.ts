@@ -38,7 +38,7 @@ describe('with a token', () => {
     expect(JSON.parse(answered?.body ?? '')).toMatchObject({ code: 'UNAUTHORIZED', retryable: false });
   });
 
-  it.each(['/health', '/ready', '/openapi.json'])('leaves %s open', async (path) => {
+  it.each(['/health', '/ready', '/openapi.json', '/docs'])('leaves %s open', async (path) => {
     const { fetch } = await start();
     expect((await fetch(path)).status).toBe(200);
   });

@@ -98,6 +98,18 @@ describe('the document', () => {
   });
 });
 
+describe('the page for people', () => {
+  it('has every operation and every schema, and links only to what it has', async () => {
+    const answer = await api.fetch('/docs');
+    const html = await answer.text();
+    for (const [path, methods] of Object.entries(document.paths))
+      for (const method of Object.keys(methods)) expect(html).toContain(`<code>${method.toUpperCase()} ${path}</code>`);
+    for (const [, anchor] of html.matchAll(/href="#([^"]+)"/g)) expect(html).toContain(`id="${anchor}"`);
+    expect(html).not.toMatch(/<script|https?:\/\/(?!127\.0\.0\.1)/);
+    expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-/);
+  });
+});
+
 describe('real answers', () => {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   const expectDescribed = async (method: string, template: string, path: string, init: RequestInit = {}): Promise<number> => {
@@ -119,6 +131,7 @@ describe('real answers', () => {
     ['GET', '/ready', '/ready', {}, 200],
     ['GET', '/metrics', '/metrics', {}, 200],
     ['GET', '/openapi.json', '/openapi.json', {}, 200],
+    ['GET', '/docs', '/docs', {}, 200],
     ['GET', '/v2/pools', '/v2/pools', {}, 200],
     ['POST', '/v2/pools', '/v2/pools', json({ id: 1 }), 422],
     ['POST', '/v2/pools', '/v2/pools', json([]), 400],

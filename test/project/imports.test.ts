@@ -128,7 +128,7 @@ const rows: readonly Row[] = [
   {
     area: 'cli/local',
     is: 'a person without a daemon',
-    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'provisioning', 'state'],
+    values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'os', 'provisioning', 'state'],
     types: [],
     packages: ['commander', 'valibot'],
     node: 'all',

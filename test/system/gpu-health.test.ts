@@ -74,7 +74,7 @@ describe('an engine whose model is not in VRAM, whatever it says', patient, () =
   it('is not ready, or no longer: what its processes hold is measured before it is ready and while it serves (row 39)', async (t) => {
     const driver = await scriptedDriver(t, { cards: [{}] });
     const house = await daemonHouse(t, driver.env);
-    await truncate(house.model, 2 * 1024 ** 3);
+    await truncate(house.model, 256 * 1024 ** 2);
     await house.declare([house.stub('pool-0', placed)]);
     const daemon = await house.start();
     await daemon.ready('pool-0');

@@ -19,13 +19,15 @@ export interface ResidencyDeps {
 
 export interface Measured {
   readonly violation: Cause | null;
+  /** Null: not known. */
+  readonly vramBytes: number | null;
   /** What was found, in words. */
   readonly evidence: readonly string[];
 }
 
 /** Once, for the proof. Of simulated cards and somebody else's engine nothing is measured. */
 export const measureResidency = async (run: RunRecord, deps: ResidencyDeps): Promise<Measured> => {
-  if (run.simulated || isAttached(run)) return { violation: null, evidence: [] };
+  if (run.simulated || isAttached(run)) return { violation: null, vramBytes: null, evidence: [] };
   return measure(run, await boundsOf(run), deps);
 };
 
@@ -56,7 +58,7 @@ export const watchResidency = (run: RunRecord, deps: ResidencyDeps | null, every
 
 const measure = async (run: RunRecord, bounds: ResidentBounds, deps: ResidencyDeps): Promise<Measured> => {
   const held: Held = { vramBytes: await vramOf(run, deps), hostBytes: await hostOf(run, deps) };
-  return { violation: residencyViolation(bounds, held), evidence: heldInWords(bounds, held) };
+  return { violation: residencyViolation(bounds, held), vramBytes: held.vramBytes, evidence: heldInWords(bounds, held) };
 };
 
 const boundsOf = async ({ spec, model }: RunRecord): Promise<ResidentBounds> => {

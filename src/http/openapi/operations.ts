@@ -113,6 +113,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   'GET /openapi.json': open('openapi', 'This document', {
     '200': { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object' } } } },
   }),
+  'GET /docs': page('docs', 'This document, to read'),
   'GET /': page('dashboard', 'The dashboard'),
   'GET /statecharts': page('statecharts', 'The dashboard, at the charts as they are drawn and lived'),
   'GET /assets/:file': {

@@ -48,7 +48,7 @@ export const whyNoHouse = (): string | null => {
 
 export const pools = ['chat', 'embed-2'] as const;
 const model = '/srv/models/tiny.gguf';
-const main = resolve(import.meta.dirname, '../../../src/main.ts');
+export const main = resolve(import.meta.dirname, '../../../src/main.ts');
 
 export const poolsFile = (ids: readonly string[] = pools, slots = 2): string =>
   JSON.stringify({
@@ -76,7 +76,8 @@ export const openHouse = async (): Promise<House> => {
   }
 };
 
-const moveIn = async (machine: Machine): Promise<House> => {
+/** Writes model and pools file, starts the service, and waits until the pools are ready. */
+export const moveIn = async (machine: Machine): Promise<House> => {
   await machine.write(model, readFileSync(tinyModel ?? '').toString('base64'), '644');
   await machine.ok(['sh', '-c', `base64 -d < ${model} > ${model}.bin && mv ${model}.bin ${model} && chmod 644 ${model}`]);
   await machine.write('/etc/pool-managerd/pools.yaml', poolsFile());
