@@ -21,6 +21,8 @@ import {
 } from '../../kit/browser.ts';
 import { stream } from '../../kit/completions.ts';
 import { type Daemon, type Declared, daemonHouse, type House } from '../../kit/daemon.ts';
+import { temporaryDir } from '../../kit/engine-process.ts';
+import { fileServer, sha256Of } from '../../kit/file-server.ts';
 import { freePorts } from '../../kit/free-ports.ts';
 import { realEngine, tinyModel } from '../../kit/llama-server.ts';
 import { startOrchestratorStandIn } from '../../kit/orchestrator.ts';
@@ -75,6 +77,17 @@ describe('the dashboard', () => {
     expect(await daemon.pool('chat')).toMatchObject({ restarts: 1 });
   });
 
+  it('shows a download as it goes on', async (t) => {
+    const files = await fileServer(t);
+    const content = Buffer.alloc(4 * 1024 ** 2, 'a model');
+    const script = [{ kind: 'stall', afterBytes: 1024 ** 2, everyMs: 50 }] as const;
+    const model = files.put('/model.gguf', { content, script });
+    const { page } = await open(t, (at) => [at.stub('chat', { model, model_source: { checksum: `sha256:${sha256Of(content)}` } })]);
+    await says(row(page, 'chat'), /provisioning/);
+    await says(row(page, 'chat').locator('.progress'), /model 1\.0 MiB of 4\.0 MiB/);
+    expect(await row(page, 'chat').locator('progress').getAttribute('max')).toBe(String(content.byteLength));
+  });
+
   it('drains a pool only once it was asked, shows what it waits for, takes it back, and starts it again', async (t) => {
     const { daemon, page } = await open(t, (at) => [at.stub('chat', { env: { STUB_TOKENS_PER_SECOND: '20' }, timeouts: { drain_ms: 60_000 } })]);
     const [chat] = await daemon.ready('chat');
@@ -123,6 +136,27 @@ describe('the dashboard', () => {
     await says(page.locator('.timeline'), /reloaded/);
     await page.getByText('Spec', { exact: true }).click();
     await says(page.locator('details pre'), '"slots": 3');
+  });
+
+  it('declares a pool, says what is wrong with one that is none, and removes it', async (t) => {
+    const { house, page } = await open(t, () => []);
+    await says(page.locator('main'), 'No pools are declared');
+    const declare = async (text: string): Promise<void> => {
+      await press(page, 'Declare a pool');
+      await page.getByLabel('Pool', { exact: true }).fill(text);
+      await press(page, 'Declare it');
+    };
+    await declare('chat');
+    await says(page.locator('.outcome.refused'), 'Expected one pool as a JSON object');
+    await declare(JSON.stringify({ ...house.stub('chat'), engine: 'lama' }));
+    await says(page.locator('.outcome.refused'), /engine/);
+    await declare(JSON.stringify(house.stub('chat')));
+    await says(row(page, 'chat'), /ready healthy/);
+    await page.getByRole('link', { name: 'chat' }).first().click();
+    await says(page.locator('.facts'), 'over the API');
+    await press(page, 'Remove');
+    await press(page, 'Remove chat');
+    await says(page.locator('main'), 'No pools are declared');
   });
 
   it('shows what the engine writes as it writes it, and the run before', async (t) => {
@@ -247,12 +281,13 @@ describe('every view', () => {
   it('keeps nobody out, by axe-core, at two widths, light and dark', async (t) => {
     const gibibyte = 1024 ** 3;
     const house = await daemonHouse(t);
+    const dir = await temporaryDir();
     const models = [
       ['llama-3.1-8b-q8.gguf', 8.5],
       ['qwen2.5-coder-14b-q4.gguf', 9.2],
       ['bge-m3.gguf', 1.2],
     ] as const;
-    const [chat, code, embed] = await Promise.all(models.map(([name, size]) => sparse(join(house.dir, name), size * gibibyte)));
+    const [chat, code, embed] = await Promise.all(models.map(([name, size]) => sparse(join(dir, name), size * gibibyte)));
     await house.declare([
       house.stub('chat', { model: chat, slots: 4, env: { STUB_TOKENS_PER_SECOND: '2' } }),
       house.stub('code', { model: code, devices: [1], env: { STUB_LOAD_MS: '600000' }, timeouts: { start_stall_ms: 600_000 } }),

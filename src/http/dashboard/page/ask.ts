@@ -4,7 +4,8 @@ export interface Field {
   readonly name: string;
   readonly label: string;
   readonly placeholder: string;
-  readonly type: 'number' | 'text';
+  /** `area`: several lines. */
+  readonly type: 'number' | 'text' | 'area';
 }
 
 export interface Question {
@@ -13,23 +14,28 @@ export interface Question {
   readonly fields?: readonly Field[];
   /** The words on the button that does it. */
   readonly yes: string;
+  /** It ends something. Default: true. */
+  readonly hurts?: boolean;
 }
 
 /** What was entered, by name, without what was left empty; null: it is not wanted. */
-export const ask = ({ title, lines, fields = [], yes }: Question): Promise<Readonly<Record<string, string>> | null> =>
+export const ask = ({ title, lines, fields = [], yes, hurts = true }: Question): Promise<Readonly<Record<string, string>> | null> =>
   new Promise((resolve) => {
     const dialog = document.createElement('dialog');
     const form = element('form', { method: 'dialog' });
     const heading = element('h2', { id: 'question' }, title);
     dialog.setAttribute('aria-labelledby', 'question');
     const inputs = fields.map(({ name, label, placeholder, type }) => {
-      const input = element('input', { name, placeholder, type, autocomplete: 'off', ...(type === 'number' && { min: '0', step: 'any' }) });
+      const input =
+        type === 'area'
+          ? element('textarea', { name, placeholder, rows: '9', spellcheck: 'false' })
+          : element('input', { name, placeholder, type, autocomplete: 'off', ...(type === 'number' && { min: '0', step: 'any' }) });
       const row = element('label', {}, label);
       row.append(input);
       return { name, input, row };
     });
     const no = element('button', { value: 'no', type: 'submit', formnovalidate: '' }, 'Leave it');
-    const go = element('button', { value: 'yes', type: 'submit', class: 'danger' }, yes);
+    const go = element('button', { value: 'yes', type: 'submit', class: hurts ? 'danger' : 'primary' }, yes);
     const buttons = element('div', { class: 'row end' });
     buttons.append(no, go);
     form.append(heading, ...lines.map((line) => element('p', {}, line)), ...inputs.map(({ row }) => row), buttons);
@@ -42,7 +48,8 @@ export const ask = ({ title, lines, fields = [], yes }: Question): Promise<Reado
     document.body.append(dialog);
     dialog.showModal();
     // Enter does not do what hurts before it was looked at.
-    no.focus();
+    if (hurts) no.focus();
+    else inputs[0]?.input.focus();
   });
 
 const element = <Tag extends keyof HTMLElementTagNameMap>(

@@ -1,4 +1,5 @@
 /** The list of pools: one row each, with what it does, why, and since when. Rows that have not changed are not looked at. */
+import { declareButton } from './declare.ts';
 import { type Described, h } from './dom.ts';
 import { hrefOf } from './route.ts';
 import { changed, type LivePool, placeOf, pools } from './store.ts';
@@ -24,9 +25,10 @@ export const poolList = (): Described[] => {
         all.length === 0 ? '' : `${ready} of ${all.length} ready${shown.length === all.length ? '' : `, ${shown.length} shown`}`,
       ),
       all.length < many && sought === '' ? null : search(),
+      declareButton(),
     ),
     all.length === 0
-      ? h('p', { class: 'quiet' }, 'No pools are declared. Write a pools file, or declare one over the API.')
+      ? h('p', { class: 'quiet' }, 'No pools are declared. Write a pools file, or declare one here.')
       : h('ul', { class: 'pools', role: 'list' }, ...shown.map(row)),
   ];
 };
