@@ -28,6 +28,7 @@ import { createNodePort } from './control/node-port.ts';
 import { createSince } from './control/since.ts';
 import { statusLine } from './control/status-line.ts';
 import { type StopReport, stopNode } from './control/stop-node.ts';
+import { architecturesOf } from './gpu/architectures.ts';
 import { chooseSource } from './gpu/choose-source.ts';
 import { refuseWithoutGpu } from './gpu/no-gpu.ts';
 import { findNvidiaDisplays } from './gpu/pci.ts';
@@ -53,7 +54,9 @@ import { createInstallEngine } from './provisioning/engines/install.ts';
 import { hubSettings } from './provisioning/hub/settings.ts';
 import { createEnsureModel } from './provisioning/models/ensure.ts';
 import { createFindModel } from './provisioning/models/find-model.ts';
+import { createInstallPackage } from './provisioning/package/install-package.ts';
 import { createSelfTest } from './provisioning/self-test/self-test.ts';
+import { createBuildSource } from './provisioning/source/build-source.ts';
 import { storePaths } from './provisioning/store/paths.ts';
 import { openStateStore } from './state/files.ts';
 import type { StateStore } from './state/store.ts';
@@ -140,7 +143,11 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const paths = storePaths(environment.cacheDir);
   const findModel = createFindModel({ paths, baseDir, ensure: createEnsureModel(), hub: hubSettings(process.env, homedir()) });
   const simulated = source.name === 'simulated';
-  const installEngine = createInstallEngine({ paths, baseDir, simulated, selfTest: createSelfTest({ simulated }) });
+  const selfTest = createSelfTest({ simulated });
+  const installEngine = createInstallEngine({ paths, baseDir, simulated, selfTest });
+  const installPackage = createInstallPackage({ paths, simulated, selfTest, env: process.env });
+  const architectures = simulated ? async () => [] : async () => architecturesOf(await source.read(gpuReadDeadlineMs));
+  const buildSource = createBuildSource({ paths, baseDir, simulated, selfTest, architectures, env: process.env });
 
   // --- the control plane: its address is known once the API listens
   const { orchestrator } = environment;
@@ -170,6 +177,8 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     baseDir,
     findModel,
     installEngine,
+    installPackage,
+    buildSource,
     handoffs: {
       runtimeDir,
       autoDelete: environment.autoDeleteHandoff,

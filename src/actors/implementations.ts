@@ -8,6 +8,8 @@ import { registrationMachine } from '../machines/registration/machine.ts';
 import type { Cause, GpuRef, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import type { InstallEngine } from '../provisioning/engines/install.ts';
 import type { FindModel } from '../provisioning/models/find-model.ts';
+import type { InstallPackage } from '../provisioning/package/install-package.ts';
+import type { BuildSource } from '../provisioning/source/build-source.ts';
 import type { Configured } from '../state/boot-plan.ts';
 import type { StateStore } from '../state/store.ts';
 import { adoptEngine } from './adopt-engine.ts';
@@ -63,6 +65,8 @@ export interface Effects {
   readonly bootId: string;
   readonly findModel: FindModel;
   readonly installEngine: InstallEngine;
+  readonly installPackage: InstallPackage;
+  readonly buildSource: BuildSource;
   readonly advertiseHost: string;
   readonly baseDir: string;
   readonly handoffs: { readonly runtimeDir: string; readonly autoDelete: boolean; readonly rules: EndpointRules; readonly intervalMs: number };

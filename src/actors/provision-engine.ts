@@ -11,8 +11,10 @@ import { adapterFor } from '../engines/index.ts';
 import type { Failure, poolActors } from '../machines/pool/actors.ts';
 import type { EnginePresent, PoolSpec, Stamp } from '../machines/vocabulary.ts';
 import type { InstallEngine } from '../provisioning/engines/install.ts';
+import type { InstallPackage } from '../provisioning/package/install-package.ts';
 import { askExecutable } from '../provisioning/self-test/ask-executable.ts';
 import { askingEnvironment } from '../provisioning/self-test/self-test.ts';
+import type { BuildSource } from '../provisioning/source/build-source.ts';
 import { engineMissing, whyNotExecutable } from './launch/executable.ts';
 import { tellPool } from './provision/tell-pool.ts';
 
@@ -23,6 +25,8 @@ export interface ProvisionEngineDeps {
   readonly path?: string;
   readonly askDeadlineMs?: number;
   readonly installEngine: InstallEngine;
+  readonly installPackage: InstallPackage;
+  readonly buildSource: BuildSource;
 }
 
 const defaultAskDeadlineMs = 10_000;
@@ -43,6 +47,23 @@ export const provisionEngine = (deps: ProvisionEngineDeps): typeof poolActors.pr
           const wanted = { engine: spec.engine, url, checksum, installDir, executable };
           return { ...(await deps.installEngine(wanted, { report: tellPool(self, 'engine'), signal })), ...stamp() };
         }
+        case 'package': {
+          const wanted = { engine: spec.engine, ...provisioning.package };
+          return { ...(await deps.installPackage(wanted, { report: tellPool(self, 'engine'), signal })), ...stamp() };
+        }
+        case 'source': {
+          const { repo, ref, submodules, build } = provisioning.source;
+          const wanted = {
+            engine: spec.engine,
+            repo,
+            ref,
+            submodules,
+            cmakeFlags: build.cmake_flags,
+            generator: build.generator,
+            cacheDir: build.cache_dir,
+          };
+          return { ...(await deps.buildSource(wanted, { report: tellPool(self, 'engine'), signal })), ...stamp() };
+        }
         default:
           throw unknownMode(provisioning.mode);
       }
@@ -55,7 +76,7 @@ export const provisionEngine = (deps: ProvisionEngineDeps): typeof poolActors.pr
 const unknownMode = (mode: string): CauseError =>
   new CauseError({
     code: 'engine_incompatible',
-    message: `expected provisioning.mode external or binary, which this version knows, found ${mode}; install the engine and set \`provisioning.executable\``,
+    message: `expected provisioning.mode external, binary, package or source, which this version knows, found ${mode}; install the engine and set \`provisioning.executable\``,
     details: { mode },
   });
 

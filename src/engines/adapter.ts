@@ -67,6 +67,8 @@ export interface EngineAdapter {
     /** Serves a tiny model on a UNIX socket without touching a card; null: this version cannot. */
     serve(model: string, socket: string, help: string): readonly string[] | null;
   };
+  /** How it is built from source, by CMake; absent: it is not. `target`: also the name of the program. */
+  readonly build?: { readonly target: string; cudaFlags(architectures: readonly string[]): readonly string[] };
   /** Milliseconds it may take to answer these; absent: the asker's own limit. */
   readonly askWithinMs?: number;
   /** How many ports its processes need to find each other; absent: it is one process. */

@@ -19,6 +19,13 @@ export const llamacpp: EngineAdapter = {
   version: { argv: ['--version'], parse: parseVersion },
   help: { argv: ['--help'], parseFlags },
   selfTest: { devices: { argv: ['--list-devices'], parse: parseDevices }, serve: serveTiny },
+  build: {
+    target: 'llama-server',
+    cudaFlags: (architectures) => [
+      '-DGGML_CUDA=ON',
+      ...(architectures.length === 0 ? [] : [`-DCMAKE_CUDA_ARCHITECTURES=${architectures.join(';')}`]),
+    ],
+  },
   plan,
   liveness: { ask: () => ({ method: 'GET', path: '/health' }), read: readHealth },
   progress: {

@@ -15,8 +15,9 @@ import { temporaryDir } from '../kit/engine-process.ts';
 import { writeGguf } from '../kit/gguf-writer.ts';
 import { gpuSpec } from '../kit/gpu-facts.ts';
 
-const engineFrom = (deps: Omit<ProvisionEngineDeps, 'installEngine'>) => {
-  const logic = provisionEngine({ ...deps, installEngine: () => Promise.reject(new Error('nothing is to be installed')) });
+const nothing = () => Promise.reject(new Error('nothing is to be installed'));
+const engineFrom = (deps: Omit<ProvisionEngineDeps, 'installEngine' | 'installPackage' | 'buildSource'>) => {
+  const logic = provisionEngine({ ...deps, installEngine: nothing, installPackage: nothing, buildSource: nothing });
   return (facts: Partial<PoolSpec> = {}) => toPromise(silent(createActor(logic, { input: { spec: gpuSpec(facts) } })).start());
 };
 const modelFrom = async (baseDir: string, facts: Partial<PoolSpec>) => {
@@ -108,7 +109,7 @@ describe('an engine that is there already', () => {
   });
 
   it('is not known by a mode of later versions', async () => {
-    const provisioning = { mode: 'package', package: { name: 'vllm', version: '1' } } as const;
+    const provisioning = { mode: 'container', container: { image: 'vllm', digest: `sha256:${'0'.repeat(64)}` } } as const;
     await expect(engineFrom({ baseDir: '/' })({ provisioning })).rejects.toMatchObject({
       cause: { code: 'engine_incompatible', message: expect.stringContaining('external') },
     });

@@ -171,9 +171,11 @@ export const requirements: readonly Requirement[] = [
     tests: [
       ...by('actors/provision.test.ts', 'is not known by a mode of later versions', 'is looked for on the PATH'),
       ...by('provisioning/install-engine.test.ts', 'is fetched, unpacked, asked what it can do, and found as it is from then on'),
+      ...by('provisioning/build-source.test.ts', 'is checked out, built for the GPUs that there are, tested, and used again'),
+      ...by('provisioning/install-package.test.ts', 'is installed into an environment of its own, tested, and used again as it is'),
       ...by('machines/pool/starting.ts', 'what cannot be provisioned ends by its reason'),
     ],
-    missing: 'the modes source, package and container',
+    missing: 'the mode container',
   },
   {
     ids: ['ORCH-3800–3832', '§2.13'],

@@ -19,11 +19,12 @@ const endOf = async (daemon: Daemon): Promise<{ readonly code: number | null; re
   return { code, ms: performance.now() - begun };
 };
 
+/** Notes left out, and what a thread that was ended in the middle of writing one left of it. */
 const partBytes = ({ dir }: House): number => {
   const parts = join(dir, '.cache', 'pool-managerd', 'parts');
   return existsSync(parts)
     ? readdirSync(parts).reduce(
-        (sum, name) => sum + (name.endsWith('.json') ? 0 : (statSync(join(parts, name), { throwIfNoEntry: false })?.size ?? 0)),
+        (sum, name) => sum + (name.includes('.json') ? 0 : (statSync(join(parts, name), { throwIfNoEntry: false })?.size ?? 0)),
         0,
       )
     : 0;

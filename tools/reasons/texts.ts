@@ -11,7 +11,6 @@ export interface ReasonText {
 const status = '`pool-managerd status POOL` names it: message and details.';
 const lastWords = '`pool-managerd logs POOL --previous` shows the last words of the engine that ended.';
 const cards = '`pool-managerd gpus` shows what is free, in use and promised.';
-const later = 'Of a later version: this one builds nothing.';
 const fetching = 'What is fetched from where: [engines and models](provisioning.md).';
 
 export const reasonTexts = {
@@ -191,11 +190,15 @@ export const reasonTexts = {
     look: [status, '`pool-managerd config check FILE`'],
     act: ['Correct it as the message says. A changed pools file is taken up by itself.'],
   },
-  build_failed: { means: 'The engine could not be built from source.', look: [status], act: [later] },
-  install_failed: {
-    means: 'The archive of the engine is refused, or the engine is not in it.',
+  build_failed: {
+    means: 'The engine could not be built from source: a tool is missing, the ref is not there, or the build ended with an error.',
     look: [status, fetching],
-    act: ['Take another release, or name the program in `provisioning.binary.executable`; then `pool-managerd start POOL`.'],
+    act: ['Install what is named, or correct `provisioning.source`; then `pool-managerd start POOL`.'],
+  },
+  install_failed: {
+    means: 'The archive of the engine is refused, or the engine is not in it; or the installer of its package failed.',
+    look: [status, fetching],
+    act: ['Take another release or version, or name the program in `provisioning.binary.executable`; then `pool-managerd start POOL`.'],
   },
   digest_mismatch: {
     means: 'What was fetched is not what its checksum says. Nothing of it was kept.',

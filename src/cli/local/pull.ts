@@ -7,7 +7,9 @@ import type { EngineName, PoolSpec } from '../../machines/vocabulary.ts';
 import { createInstallEngine } from '../../provisioning/engines/install.ts';
 import { createEnsureModel } from '../../provisioning/models/ensure.ts';
 import { createFindModel, type WantedModel } from '../../provisioning/models/find-model.ts';
+import { createInstallPackage } from '../../provisioning/package/install-package.ts';
 import { createSelfTest } from '../../provisioning/self-test/self-test.ts';
+import { createBuildSource } from '../../provisioning/source/build-source.ts';
 import type { Passenger } from '../../provisioning/store/flights.ts';
 import type { CliContext } from '../context.ts';
 import { CliError, exitCodes } from '../exit.ts';
@@ -77,7 +79,20 @@ const modelTask = ({ paths, baseDir, hub }: StoreAround, wanted: WantedModel): T
   return { what: wanted.reference, kind: 'model', run: (passenger) => find(wanted, passenger) };
 };
 
-const engineTask = ({ paths, baseDir, simulated }: StoreAround, { engine, provisioning }: PoolSpec): readonly Task[] => {
+const engineTask = ({ paths, baseDir, simulated, env, architectures }: StoreAround, { engine, provisioning }: PoolSpec): readonly Task[] => {
+  if (provisioning.mode === 'package') {
+    const { name, version } = provisioning.package;
+    const install = createInstallPackage({ paths, simulated, selfTest: createSelfTest({ simulated }), env });
+    return [
+      { what: `${name} ${version}`, kind: 'engine', run: async (passenger) => (await install({ engine, name, version }, passenger)).executable },
+    ];
+  }
+  if (provisioning.mode === 'source') {
+    const { repo, ref, submodules, build } = provisioning.source;
+    const make = createBuildSource({ paths, baseDir, simulated, selfTest: createSelfTest({ simulated }), architectures, env });
+    const wanted = { engine, repo, ref, submodules, cmakeFlags: build.cmake_flags, generator: build.generator, cacheDir: build.cache_dir };
+    return [{ what: `${repo} ${ref}`, kind: 'engine', run: async (passenger) => (await make(wanted, passenger)).executable }];
+  }
   if (provisioning.mode !== 'binary') return [];
   const { url, checksum, install_dir: installDir, executable } = provisioning.binary;
   const install = createInstallEngine({ paths, baseDir, simulated, selfTest: createSelfTest({ simulated }) });

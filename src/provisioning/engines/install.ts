@@ -21,7 +21,8 @@ import { withLease } from '../store/lease.ts';
 import { fileNameOf, type StorePaths, shortHash } from '../store/paths.ts';
 import { appendProvenance } from '../store/provenance.ts';
 import { executableIn } from './executable.ts';
-import { type EngineRecord, filesDir, identityOf, readEngineRecord, writeEngineRecord } from './record.ts';
+import { identified, intact, presentOf, tested } from './installed.ts';
+import { type EngineRecord, filesDir, readEngineRecord, writeEngineRecord } from './record.ts';
 
 export interface WantedEngine {
   readonly engine: EngineName;
@@ -72,20 +73,6 @@ export const createInstallEngine = (deps: InstallDeps): InstallEngine => {
       return presentOf(dir, installed);
     });
   };
-};
-
-const presentOf = (dir: string, { executable, engineVersion, knownFlags }: EngineRecord): EnginePresent => ({
-  executable: join(filesDir(dir), executable),
-  version: engineVersion,
-  knownFlags,
-});
-
-/** Null: not there, not shown to have CUDA, or written to since. */
-const intact = async (dir: string, simulated: boolean): Promise<EngineRecord | null> => {
-  const record = await readEngineRecord(dir);
-  if (record === null || (!simulated && record.devices !== null && !record.hasCuda)) return null;
-  const found = await Promise.all(record.files.map(({ path }) => identityOf(join(filesDir(dir), path))));
-  return record.files.every(({ identity }, index) => identity === found[index]) ? record : null;
 };
 
 const make = async (dir: string, wanted: WantedEngine, deps: InstallDeps, report: JobReport, signal: AbortSignal): Promise<EngineRecord> => {
@@ -140,17 +127,6 @@ const again = async (
   return known;
 };
 
-const tested = ({ version, knownFlags, devices, tokenMs }: Awaited<ReturnType<SelfTest>>, simulated: boolean) => ({
-  engineVersion: version,
-  knownFlags: knownFlags === null ? null : [...knownFlags],
-  devices: devices === null ? null : [...devices],
-  tokenMs,
-  hasCuda: !simulated && devices !== null,
-});
-
-const identified = async <F extends { readonly path: string }>(dir: string, files: readonly F[]) =>
-  Promise.all(files.map(async (file) => ({ ...file, identity: (await identityOf(join(dir, file.path))) ?? '' })));
-
 const fetchArchive = async (
   part: string,
   { url, checksum }: WantedEngine,
@@ -192,6 +168,8 @@ const build = async (
       into,
       files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })),
     ),
+    packages: null,
+    build: null,
     at: new Date().toISOString(),
   };
 };

@@ -23,6 +23,10 @@ const schema = v.object({
   /** It listed a CUDA device, with real GPUs in the machine. */
   hasCuda: v.boolean(),
   files: v.array(v.object({ path: text, bytes: count, sha256: text, identity: text })),
+  /** Of a Python environment: what is in it, each `name==version`; null: it is none. */
+  packages: v.optional(v.nullable(v.array(text)), null),
+  /** Of one that was built here; null: it was not. */
+  build: v.optional(v.nullable(v.object({ commit: text, compiler: text, architectures: v.array(text) })), null),
   at: text,
 });
 

@@ -29,11 +29,13 @@ export const takeInventory = async (paths: StorePaths): Promise<Inventory> => {
   ];
   return {
     models,
-    engines: engines.map((engine) => ({
-      ...engine,
-      dir: join(paths.engines, engine.key),
-      bytes: engine.files.reduce((sum, { bytes }) => sum + bytes, 0),
-    })),
+    engines: await Promise.all(
+      engines.map(async (engine) => ({
+        ...engine,
+        dir: join(paths.engines, engine.key),
+        bytes: await bytesOf(join(paths.engines, engine.key)),
+      })),
+    ),
     rest: await Promise.all(rest.map(async (each) => ({ ...each, bytes: await bytesOf(each.path) }))),
   };
 };

@@ -8,6 +8,8 @@ import type { EngineRecord } from '../engines/record.ts';
 import { shownUrl } from '../fetch/failures.ts';
 import { urlKey } from '../models/plan.ts';
 import type { ModelRecord } from '../models/record.ts';
+import { packageKey } from '../package/install-package.ts';
+import { sourceKeyStart } from '../source/build-source.ts';
 
 export interface Used {
   readonly spec: PoolSpec;
@@ -31,6 +33,20 @@ export const usersOfModel = (
   );
 
 export const usersOfEngine = (used: readonly Used[], { key }: Pick<EngineRecord, 'key'>): readonly string[] =>
-  idsOf(used.filter(({ spec: { engine, provisioning } }) => provisioning.mode === 'binary' && engineKey({ ...provisioning.binary, engine }) === key));
+  idsOf(used.filter(({ spec }) => isEngineOf(spec, key)));
+
+/** For which cards a build is, only the daemon knows: every one of its source counts. */
+const isEngineOf = ({ engine, provisioning }: PoolSpec, key: string): boolean => {
+  switch (provisioning.mode) {
+    case 'binary':
+      return engineKey({ ...provisioning.binary, engine }) === key;
+    case 'package':
+      return packageKey({ ...provisioning.package, engine }) === key;
+    case 'source':
+      return key.startsWith(`${sourceKeyStart({ ...provisioning.source, engine })}-`);
+    default:
+      return false;
+  }
+};
 
 const idsOf = (used: readonly Used[]): readonly string[] => [...new Set(used.map(({ spec }) => spec.id))].sort();

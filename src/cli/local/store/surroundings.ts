@@ -4,6 +4,8 @@ import { homedir, hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { judgeEnvironment } from '../../../config/environment.ts';
 import { loadPools } from '../../../config/pools-file.ts';
+import { architecturesOf } from '../../../gpu/architectures.ts';
+import { chooseSource, type GpuSourceSetting } from '../../../gpu/choose-source.ts';
 import type { PoolSpec } from '../../../machines/vocabulary.ts';
 import { hubSettings } from '../../../provisioning/hub/settings.ts';
 import { type StorePaths, storePaths } from '../../../provisioning/store/paths.ts';
@@ -18,6 +20,9 @@ export interface StoreAround {
   /** Null: there is no such file, and nobody named one. */
   readonly pools: readonly PoolSpec[] | null;
   readonly simulated: boolean;
+  readonly env: CliContext['env'];
+  /** Of the GPUs in this machine, asked when they are needed. */
+  readonly architectures: () => Promise<readonly string[]>;
   readonly hub: ReturnType<typeof hubSettings>;
 }
 
@@ -39,6 +44,21 @@ export const lookAround = ({ env }: CliContext, poolsFile: string | null, pools:
     poolsFile: file,
     pools: pools === 'asked' && existsSync(file) ? loaded.pools : null,
     simulated: environment.gpuSource.kind === 'simulated',
+    env,
+    architectures: () => askArchitectures(environment.gpuSource),
     hub: hubSettings(env, home),
   };
+};
+
+const readWithinMs = 10_000;
+
+const askArchitectures = async (setting: GpuSourceSetting): Promise<readonly string[]> => {
+  if (setting.kind === 'simulated') return [];
+  const chosen = chooseSource(setting, { runs: async () => [], isAlive: async () => false });
+  if (!chosen.ok) throw new CliError(chosen.mistake, exitCodes.configuration);
+  try {
+    return architecturesOf(await chosen.source.read(readWithinMs));
+  } finally {
+    chosen.source.close();
+  }
 };

@@ -1,0 +1,177 @@
+/**
+ * Makes an engine present that is built from source: a ref is resolved once and remembered, and built for the GPUs of this machine;
+ * what it was built from and with is its key. It is built beside its place and has its name once it was tested.
+ */
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { CauseError } from '../../cause.ts';
+import { adapterFor } from '../../engines/index.ts';
+import type { EngineName, EnginePresent } from '../../machines/vocabulary.ts';
+import { syncDir } from '../../os/atomic-file.ts';
+import { engineLock } from '../engines/install.ts';
+import { identified, intact, presentOf, tested } from '../engines/installed.ts';
+import { type EngineRecord, filesDir, writeEngineRecord } from '../engines/record.ts';
+import { storeFailed } from '../fetch/failures.ts';
+import type { JobReport } from '../jobs/job.ts';
+import type { SelfTest } from '../self-test/self-test.ts';
+import { createFlights, type Passenger } from '../store/flights.ts';
+import { withLease } from '../store/lease.ts';
+import { type StorePaths, shortHash } from '../store/paths.ts';
+import { appendProvenance } from '../store/provenance.ts';
+import { toolEnvironment } from '../tool/environment.ts';
+import { runTool } from '../tool/run-tool.ts';
+import { checkOut, gitEnvironment, type Run } from './checkout.ts';
+import { compilerOf, findToolchain, type Toolchain } from './toolchain.ts';
+
+export interface WantedSource {
+  readonly engine: EngineName;
+  readonly repo: string;
+  readonly ref: string;
+  readonly submodules: boolean;
+  readonly cmakeFlags: readonly string[];
+  readonly generator: string | null;
+  /** Where it is built; null: below the store. */
+  readonly cacheDir: string | null;
+}
+
+export interface SourceDeps {
+  readonly paths: StorePaths;
+  readonly baseDir: string;
+  readonly simulated: boolean;
+  readonly selfTest: SelfTest;
+  /** Compute capabilities of the GPUs, as `90`; empty: not known, or simulated. */
+  readonly architectures: () => Promise<readonly string[]>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly silenceMs?: number;
+}
+
+export type BuildSource = (wanted: WantedSource, passenger: Passenger) => Promise<EnginePresent>;
+
+/** One file of CUDA may take minutes. */
+const usualSilenceMs = 1_800_000;
+
+export const sourceKeyStart = ({ engine, repo, ref }: Pick<WantedSource, 'engine' | 'repo' | 'ref'>): string =>
+  `${engine}-src-${shortHash(`${repo} ${ref}`).slice(0, 12)}`;
+
+/** Rejects with CauseError, or with the reason of the signal. */
+export const createBuildSource = (deps: SourceDeps): BuildSource => {
+  const flights = createFlights<EnginePresent>();
+  return async (wanted, passenger) => {
+    const architectures = await deps.architectures();
+    const { submodules, cmakeFlags, generator } = wanted;
+    const how = shortHash(JSON.stringify([submodules, cmakeFlags, generator, architectures])).slice(0, 12);
+    const key = `${sourceKeyStart(wanted)}-${how}`;
+    const dir = join(deps.paths.engines, key);
+    return flights.join(dir, passenger, async (report, signal) => {
+      const waits = (): void => report.phase('building');
+      const made = await withLease(
+        engineLock(deps.paths, dir),
+        signal,
+        waits,
+        async () => (await current(dir, deps, signal)) ?? make(dir, key, { ...wanted, architectures }, deps, report, signal),
+      );
+      return presentOf(dir, made);
+    });
+  };
+};
+
+/** Null: not there, touched, or made by other compilers than there are now. Where there are none it is taken as it is. */
+const current = async (dir: string, deps: SourceDeps, signal: AbortSignal): Promise<EngineRecord | null> => {
+  const record = await intact(dir, deps.simulated);
+  if (record === null) return null;
+  const tools = await toolsOf(deps).catch(() => null);
+  if (tools === null) return record;
+  return record.build?.compiler === (await compilerOf(tools, runner(deps, signal))) ? record : null;
+};
+
+const toolsOf = (deps: SourceDeps): Promise<Toolchain> => findToolchain(deps.env['PATH'] ?? '', deps.simulated);
+
+const runner = ({ env, silenceMs = usualSilenceMs }: SourceDeps, signal: AbortSignal): Run => {
+  const given = { ...toolEnvironment(env), ...gitEnvironment };
+  return (file, argv) => runTool({ file, argv, env: given, silenceMs }, signal);
+};
+
+type Wanted = WantedSource & { readonly architectures: readonly string[] };
+
+const make = async (dir: string, key: string, wanted: Wanted, deps: SourceDeps, report: JobReport, signal: AbortSignal): Promise<EngineRecord> => {
+  const adapter = adapterFor(wanted.engine);
+  const { build } = adapter;
+  if (build === undefined) {
+    throw new CauseError({
+      code: 'invalid_spec',
+      message: `expected an engine that can be built from source, which llamacpp is, found ${wanted.engine}; build it yourself and use provisioning.mode external`,
+    });
+  }
+  const workshop = join(wanted.cacheDir === null ? join(deps.paths.root, 'builds') : resolve(deps.baseDir, wanted.cacheDir), key);
+  const staging = join(deps.paths.engines, `.staging-${key}`);
+  try {
+    const tools = await toolsOf(deps);
+    const run = runner(deps, signal);
+    for (const folder of [workshop, staging]) await rm(folder, { recursive: true, force: true });
+    const [source, target] = [join(workshop, 'source'), join(workshop, 'build')];
+    await mkdir(source, { recursive: true });
+    await mkdir(join(filesDir(staging), 'bin'), { recursive: true });
+    report.phase('fetching');
+    const repo = /^(?:[a-z+]+:\/\/|[\w.-]+@)/i.test(wanted.repo) || isAbsolute(wanted.repo) ? wanted.repo : resolve(deps.baseDir, wanted.repo);
+    const commit = await checkOut({ git: tools.git, repo, ref: wanted.ref, submodules: wanted.submodules, into: source }, run);
+    report.phase('building');
+    const step = async (argv: readonly string[]): Promise<void> => {
+      const ended = await run(tools.cmake, argv);
+      if (!ended.ok)
+        throw new CauseError({
+          code: 'build_failed',
+          message: `expected cmake ${argv[0]} to build ${wanted.ref}, found ${ended.found}`,
+          details: { commit },
+        });
+    };
+    const cuda = tools.nvcc === null ? [] : [...build.cudaFlags(wanted.architectures), `-DCMAKE_CUDA_COMPILER=${tools.nvcc}`];
+    const generator = wanted.generator === null ? [] : ['-G', wanted.generator];
+    const usual = ['-DCMAKE_BUILD_TYPE=Release', '-DBUILD_SHARED_LIBS=OFF', `-DCMAKE_RUNTIME_OUTPUT_DIRECTORY=${join(target, 'bin')}`];
+    await step(['-S', source, '-B', target, ...generator, ...usual, ...cuda, ...wanted.cmakeFlags]);
+    await step(['--build', target, '--target', build.target, '--parallel', String(availableParallelism())]);
+    const executable = join('bin', build.target);
+    await copyFile(join(target, executable), join(filesDir(staging), executable)).catch((thrown: unknown) => {
+      throw new CauseError({
+        code: 'build_failed',
+        message: `expected the build to make ${executable}, found ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+      });
+    });
+    const shown = await deps.selfTest(join(filesDir(staging), executable), adapter, signal);
+    const content = await readFile(join(filesDir(staging), executable));
+    const file = { path: executable, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
+    const record: EngineRecord = {
+      version: 1,
+      key,
+      engine: wanted.engine,
+      from: `${wanted.repo.replace(/\/\/[^/@]*@/, '//')}@${wanted.ref}`,
+      checksum: `sha256:${file.sha256}`,
+      executable,
+      ...tested(shown, deps.simulated),
+      files: await identified(filesDir(staging), [file]),
+      packages: null,
+      build: { commit, compiler: await compilerOf(tools, run), architectures: [...wanted.architectures] },
+      at: new Date().toISOString(),
+    };
+    await writeEngineRecord(staging, record);
+    await rm(dir, { recursive: true, force: true });
+    await rename(staging, dir);
+    await syncDir(deps.paths.engines);
+    const { from, checksum } = record;
+    await appendProvenance(deps.paths.provenance, {
+      action: 'installed',
+      what: 'engine',
+      key,
+      from,
+      revision: commit,
+      bytes: file.bytes,
+      digests: [checksum],
+    });
+    return record;
+  } catch (thrown) {
+    throw thrown instanceof CauseError || signal.aborted ? thrown : storeFailed(dir, thrown);
+  } finally {
+    for (const folder of [workshop, staging]) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+  }
+};

@@ -1,0 +1,61 @@
+/** Runs a tool that installs or builds to its end: in a group of its own that goes with it, its last words kept, given up where it says nothing for long. */
+import { spawn } from 'node:child_process';
+import { helper } from '../../os/helper.ts';
+
+export interface ToolRun {
+  readonly file: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Without a word for so long it is ended. */
+  readonly silenceMs: number;
+}
+
+export interface ToolEnd {
+  readonly ok: boolean;
+  /** Of standard output, as long as it is short. */
+  readonly stdout: string;
+  /** How it ended and what it said last. */
+  readonly found: string;
+}
+
+const mostKept = 256 * 1024;
+const mostTold = 1_200;
+
+/** Rejects with the reason of the signal only. */
+export const runTool = ({ file, argv, env, silenceMs }: ToolRun, signal: AbortSignal): Promise<ToolEnd> => {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const command = helper(file, argv, env['PATH']);
+    const child = spawn(command.file, command.argv, { env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    let [stdout, said, silent] = ['', '', false];
+    const end = (): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // It has ended already.
+      }
+    };
+    const quiet = setTimeout(() => {
+      silent = true;
+      end();
+    }, silenceMs);
+    const hear = (text: string): void => {
+      said = (said + text).slice(-mostKept);
+      quiet.refresh();
+    };
+    child.stdout.on('data', (data: Buffer) => {
+      stdout = (stdout + data.toString()).slice(0, mostKept);
+      hear(data.toString());
+    });
+    child.stderr.on('data', (data: Buffer) => hear(data.toString()));
+    signal.addEventListener('abort', end, { once: true });
+    const finish = (ok: boolean, how: string): void => {
+      clearTimeout(quiet);
+      signal.removeEventListener('abort', end);
+      if (signal.aborted) reject(signal.reason);
+      else resolve({ ok, stdout, found: `${silent ? `no word for ${silenceMs} ms` : how}: ${JSON.stringify(said.trim().slice(-mostTold))}` });
+    };
+    child.once('error', (error) => finish(false, error.message));
+    child.once('close', (code, by) => finish(code === 0 && !silent, by === null ? `exit code ${code}` : `an end by ${by}`));
+  });
+};
