@@ -8,7 +8,6 @@ export default defineProject({
     name: 'features',
     include: ['test/features/*.feature'],
     pool: 'forks',
-    isolate: false,
     // As in vitest.config.ts, from which a project in a file inherits nothing.
     maxWorkers: 3,
     testTimeout: 60_000,
