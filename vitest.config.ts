@@ -17,11 +17,11 @@ const common = {
 export default defineConfig({
   test: {
     dangerouslyIgnoreUnhandledErrors: false,
-    // Most of a test is waiting for processes.
-    maxWorkers: 3,
+    // Also where there are two cores: half of a test is waiting for processes.
+    maxWorkers: 2,
     reporters: reporters(),
     projects: [
-      { test: { ...common, name: 'processes', include: [withProcesses], exclude: [...slowTests] } },
+      { test: { ...common, name: 'processes', include: [withProcesses], exclude: [...slowTests], globalSetup: 'test/kit/compile-once.ts' } },
       // Many files in one process: starting one for each would take longer than their tests.
       { test: { ...common, name: 'units', include: ['test/**/*.test.ts'], exclude: ['test/system/**', withProcesses], isolate: false } },
       './vitest.features.config.ts',

@@ -9,7 +9,10 @@ export default defineProject({
     include: ['test/features/*.feature'],
     pool: 'forks',
     // As in vitest.config.ts, from which a project in a file inherits nothing.
-    maxWorkers: 3,
+    maxWorkers: 2,
+    // Each of them is a daemon or two.
+    maxConcurrency: 3,
+    globalSetup: 'test/kit/compile-once.ts',
     testTimeout: 60_000,
     hookTimeout: 30_000,
     setupFiles: ['test/kit/no-stray-warnings.ts', 'test/features/steps.ts'],

@@ -12,6 +12,7 @@ import { join, resolve } from 'node:path';
 import type { TestContext } from 'vitest';
 import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
 import { secondBerthOf } from '../../src/machines/policies/berths.ts';
+import { compiled } from './compiled.ts';
 import { type DaemonApi, daemonApi } from './daemon-api.ts';
 import { freePorts } from './free-ports.ts';
 import { processesIn } from './processes-in.ts';
@@ -107,8 +108,6 @@ export const filesWith = (dir: string, text: string): readonly string[] =>
     .map(({ parentPath, name }) => join(parentPath, name))
     .filter((file) => readFileSync(file).includes(text));
 
-/** Spares each process the compiling of what the one before has compiled. */
-const compiled = resolve(import.meta.dirname, '../../node_modules/.cache/compiled');
 const command = resolve(import.meta.dirname, '../../bin/pool-managerd.js');
 /** `EXECUTABLE=dist/pool-managerd` has that one tested. */
 const executable = process.env['EXECUTABLE'] ? resolve(process.env['EXECUTABLE']) : null;
