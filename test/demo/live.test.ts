@@ -83,7 +83,7 @@ describe.skipIf(!existsSync(script))('the demo in a terminal', () => {
     expect(page).toMatch(/^simulated GPUs: no GPU is used/);
     expect(page).toMatch(/chat +ready\.healthy .* chat-7b-stub +0 +4\/4 +7\.5 GiB/);
     expect(page).toMatch(/large +uninitialized\.idle/);
-    expect(page).toMatch(/0 +Simulated 24 GiB \(simulated\) +7\.5 GiB/);
+    expect(page).toMatch(/0 +Simulated 24 GiB \(simulated\) +healthy +7\.5 GiB/);
     expect(page).toMatch(/registration +registered\s+heartbeats +\d+, the last said: chat ready 4\/4, code ready 2\/2, large not ready/);
     expect(page).toMatch(/code {2}starting\.proving -> ready\.healthy/);
     expect(page).toMatch(/curl http:\/\/127\.0\.0\.1:\d+\/completion[\s\S]*kill -9 \d+[\s\S]*Ctrl-C ends everything/);
