@@ -1,8 +1,8 @@
 /** The Debian package in a booted machine: installed, upgraded while engines run, removed, purged. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeExecutable } from '../../../tools/build.ts';
 import { type House, main, moveIn, whyNoHouse } from '../../kit/nspawn/house.ts';
@@ -31,9 +31,11 @@ describe.skipIf(whyNot !== null)('the package', () => {
   let house: House;
   beforeAll(async () => {
     await makeExecutable();
-    deb = /^(\S+\.deb) written$/m.exec(execFileSync(join(root, 'packaging/deb/build'), { encoding: 'utf8' }))?.[1] ?? '';
-    // In a place that the machine has as well: its own /tmp is empty.
-    dir = await mkdtemp(join(root, 'dist/package-'));
+    const built = /^(\S+\.deb) written$/m.exec(execFileSync(join(root, 'packaging/deb/build'), { encoding: 'utf8' }))?.[1] ?? '';
+    // In a place that the machine has as well: its own /tmp is empty, and the project may be in ours.
+    dir = await mkdtemp('/var/tmp/pool-managerd-package-');
+    deb = join(dir, basename(built));
+    await copyFile(built, deb);
     later = laterVersion(deb, dir);
     machine = await bootMachine(main);
   }, 300_000);
