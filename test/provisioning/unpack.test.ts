@@ -1,12 +1,13 @@
 /** What an archive may put on the disk: plain files in our own folder, whatever is in it. */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { usualLimits } from '../../src/provisioning/archive/entry.ts';
+import { type Entry, usualLimits } from '../../src/provisioning/archive/entry.ts';
+import { readZip } from '../../src/provisioning/archive/read-zip.ts';
 import { unpack } from '../../src/provisioning/archive/unpack.ts';
 import type { JobReport } from '../../src/provisioning/jobs/job.ts';
 import { type TarEntry, tarGz, tarOf, zipOf } from '../kit/archives.ts';
@@ -134,6 +135,19 @@ describe('an archive is refused', () => {
     ['is smaller than it says', { name: 'a', content: text('x'), claimedBytes: 10_000 }],
   ])('as zip, of which an entry %s', async (_what, entry) => {
     await refused(zipOf([entry]));
+  });
+
+  it('as zip, whose entry is read late or not at all, ends nothing else by what is wrong with it', async () => {
+    const file = join(await temporaryDir(), 'archive');
+    const archive = zipOf([{ name: 'a', content: randomBytes(10_000), claimedBytes: 10 }]);
+    await writeFile(file, archive);
+    const late = async (entry: Entry): Promise<void> => {
+      // Long enough for a stream that nobody listens to to have come to its error.
+      for (let turns = 0; turns < 20; turns += 1) await stat(file);
+      if (entry.kind === 'file') for await (const chunk of entry.body) expect(chunk.length).toBeGreaterThan(0);
+    };
+    await expect(readZip(file, archive.length, usualLimits, late)).rejects.toMatchObject({ reason: { code: 'install_failed' } });
+    await readZip(file, archive.length, usualLimits, async () => undefined);
   });
 
   it.each([

@@ -37,12 +37,17 @@ const toEntry = async (zip: ZipFile, entry: ZipEntry): Promise<Entry> => {
   if (path.endsWith('/') || kind === constants.S_IFDIR) return { kind: 'folder', path };
   if (kind === constants.S_IFLNK) return { kind: 'link', path, target: await readTarget(zip, entry), from: 'here' };
   if (kind !== 0 && kind !== constants.S_IFREG) throw refuse(`${quoted(path)}, neither file nor folder`);
-  return { kind: 'file', path, isExecutable: (mode & 0o111) !== 0, body: await zip.openReadStreamPromise(entry) };
+  return { kind: 'file', path, isExecutable: (mode & 0o111) !== 0, body: bodyOf(zip, entry) };
 };
+
+/** Opened when it is read: what fails of a stream before anybody listens would end the thread. */
+async function* bodyOf(zip: ZipFile, entry: ZipEntry): AsyncGenerator<Buffer> {
+  yield* await zip.openReadStreamPromise(entry);
+}
 
 const readTarget = async (zip: ZipFile, entry: ZipEntry): Promise<string> => {
   if (entry.uncompressedSize > longestTarget) throw refuse(`the link ${quoted(entry.fileName)} to a long name`);
   const chunks: Buffer[] = [];
-  for await (const chunk of await zip.openReadStreamPromise(entry)) chunks.push(chunk);
+  for await (const chunk of bodyOf(zip, entry)) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 };
