@@ -50,13 +50,8 @@ import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { watchLoopLag } from './os/loop-lag.ts';
 import { createTlsFetch } from './os/tls-fetch.ts';
-import { createInstallEngine } from './provisioning/engines/install.ts';
 import { hubSettings } from './provisioning/hub/settings.ts';
-import { createEnsureModel } from './provisioning/models/ensure.ts';
-import { createFindModel } from './provisioning/models/find-model.ts';
-import { createInstallPackage } from './provisioning/package/install-package.ts';
-import { createSelfTest } from './provisioning/self-test/self-test.ts';
-import { createBuildSource } from './provisioning/source/build-source.ts';
+import { openProvisioning } from './provisioning/provisioning.ts';
 import { storePaths } from './provisioning/store/paths.ts';
 import { openStateStore } from './state/files.ts';
 import type { StateStore } from './state/store.ts';
@@ -138,16 +133,16 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     if (refusal !== null) return { ok: false, problem: 'no_gpu', message: refusal };
   }
 
-  // --- engines and models
   const baseDir = dirname(environment.poolsFile.file);
-  const paths = storePaths(environment.cacheDir);
-  const findModel = createFindModel({ paths, baseDir, ensure: createEnsureModel(), hub: hubSettings(process.env, homedir()) });
   const simulated = source.name === 'simulated';
-  const selfTest = createSelfTest({ simulated });
-  const installEngine = createInstallEngine({ paths, baseDir, simulated, selfTest });
-  const installPackage = createInstallPackage({ paths, simulated, selfTest, env: process.env });
-  const architectures = simulated ? async () => [] : async () => architecturesOf(await source.read(gpuReadDeadlineMs));
-  const buildSource = createBuildSource({ paths, baseDir, simulated, selfTest, architectures, env: process.env });
+  const provisioning = openProvisioning({
+    paths: storePaths(environment.cacheDir),
+    baseDir,
+    simulated,
+    hub: hubSettings(process.env, homedir()),
+    env: process.env,
+    architectures: async () => (simulated ? [] : architecturesOf(await source.read(gpuReadDeadlineMs))),
+  });
 
   // --- the control plane: its address is known once the API listens
   const { orchestrator } = environment;
@@ -175,10 +170,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     bootId,
     advertiseHost,
     baseDir,
-    findModel,
-    installEngine,
-    installPackage,
-    buildSource,
+    ...provisioning,
     handoffs: {
       runtimeDir,
       autoDelete: environment.autoDeleteHandoff,
@@ -190,7 +182,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
         },
       },
     },
-    kernelLog: source.name === 'simulated' ? null : environment.kernelLog,
+    kernelLog: simulated ? null : environment.kernelLog,
     gpus: { intervalMs: environment.gpuDiscoveryIntervalMs, readDeadlineMs: gpuReadDeadlineMs },
     registration: orchestrator && {
       orchestrator: {
@@ -344,7 +336,11 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const token = config.token.current();
   const fingerprint = token === null ? null : fingerprintOf(token);
   log.info({ url, metrics_url: metricsUrl, state_dir: stateDir, runtime_dir: runtimeDir, version, identity: fingerprint }, 'listening');
-  if (launcher.name === 'detached') void ownUnitRisk().then((risk) => risk && log[risk.level](risk.message));
+  if (launcher.name === 'detached')
+    void ownUnitRisk().then(
+      (risk) => risk && log[risk.level](risk.message),
+      (thrown: unknown) => log.warn({ err: thrown }, 'what the unit of this daemon does to engines could not be read'),
+    );
 
   let stopping: Promise<StopReport> | null = null;
   const hurry = new AbortController();

@@ -6,10 +6,7 @@ import { nodeMachine } from '../machines/node/machine.ts';
 import { poolMachine } from '../machines/pool/machine.ts';
 import { registrationMachine } from '../machines/registration/machine.ts';
 import type { Cause, GpuRef, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
-import type { InstallEngine } from '../provisioning/engines/install.ts';
-import type { FindModel } from '../provisioning/models/find-model.ts';
-import type { InstallPackage } from '../provisioning/package/install-package.ts';
-import type { BuildSource } from '../provisioning/source/build-source.ts';
+import type { Provisioning } from '../provisioning/provisioning.ts';
 import type { Configured } from '../state/boot-plan.ts';
 import type { StateStore } from '../state/store.ts';
 import { adoptEngine } from './adopt-engine.ts';
@@ -45,7 +42,7 @@ import { watchHandoffs } from './watch-handoffs.ts';
 import { watchKernel } from './watch-kernel.ts';
 import { watchStart } from './watch-start.ts';
 
-export interface Effects {
+export interface Effects extends Provisioning {
   readonly store: StateStore;
   readonly launcher: Launcher;
   readonly trees: Trees;
@@ -63,10 +60,6 @@ export interface Effects {
   /** What could not be kept on disk of a pool that is gone or of a watch that goes on. */
   readonly onTrouble: (poolId: string, cause: Cause) => void;
   readonly bootId: string;
-  readonly findModel: FindModel;
-  readonly installEngine: InstallEngine;
-  readonly installPackage: InstallPackage;
-  readonly buildSource: BuildSource;
   readonly advertiseHost: string;
   readonly baseDir: string;
   readonly handoffs: { readonly runtimeDir: string; readonly autoDelete: boolean; readonly rules: EndpointRules; readonly intervalMs: number };

@@ -10,11 +10,9 @@ import type { EngineAdapter } from '../engines/adapter.ts';
 import { adapterFor } from '../engines/index.ts';
 import type { Failure, poolActors } from '../machines/pool/actors.ts';
 import type { EnginePresent, PoolSpec, Stamp } from '../machines/vocabulary.ts';
-import type { InstallEngine } from '../provisioning/engines/install.ts';
-import type { InstallPackage } from '../provisioning/package/install-package.ts';
+import type { Provisioning } from '../provisioning/provisioning.ts';
 import { askExecutable } from '../provisioning/self-test/ask-executable.ts';
 import { askingEnvironment } from '../provisioning/self-test/self-test.ts';
-import type { BuildSource } from '../provisioning/source/build-source.ts';
 import { engineMissing, whyNotExecutable } from './launch/executable.ts';
 import { tellPool } from './provision/tell-pool.ts';
 
@@ -24,9 +22,7 @@ export interface ProvisionEngineDeps {
   /** Where executables are looked for; default: PATH. */
   readonly path?: string;
   readonly askDeadlineMs?: number;
-  readonly installEngine: InstallEngine;
-  readonly installPackage: InstallPackage;
-  readonly buildSource: BuildSource;
+  readonly engineOf: Provisioning['engineOf'];
 }
 
 const defaultAskDeadlineMs = 10_000;
@@ -35,38 +31,14 @@ export const provisionEngine = (deps: ProvisionEngineDeps): typeof poolActors.pr
   const ask = askExecutable({ deadlineMs: deps.askDeadlineMs ?? defaultAskDeadlineMs });
   return fromPromise<EnginePresent & Stamp, { readonly spec: PoolSpec }>(async ({ input: { spec }, self, signal }) => {
     try {
-      const { provisioning } = spec;
-      switch (provisioning.mode) {
-        case 'external': {
-          const adapter = adapterFor(spec.engine);
-          const executable = await findExecutable(provisioning.executable, adapter, deps);
-          return { executable, ...(await ask(executable, adapter, askingEnvironment(), signal)), ...stamp() };
-        }
-        case 'binary': {
-          const { url, checksum, install_dir: installDir, executable } = provisioning.binary;
-          const wanted = { engine: spec.engine, url, checksum, installDir, executable };
-          return { ...(await deps.installEngine(wanted, { report: tellPool(self, 'engine'), signal })), ...stamp() };
-        }
-        case 'package': {
-          const wanted = { engine: spec.engine, ...provisioning.package };
-          return { ...(await deps.installPackage(wanted, { report: tellPool(self, 'engine'), signal })), ...stamp() };
-        }
-        case 'source': {
-          const { repo, ref, submodules, build } = provisioning.source;
-          const wanted = {
-            engine: spec.engine,
-            repo,
-            ref,
-            submodules,
-            cmakeFlags: build.cmake_flags,
-            generator: build.generator,
-            cacheDir: build.cache_dir,
-          };
-          return { ...(await deps.buildSource(wanted, { report: tellPool(self, 'engine'), signal })), ...stamp() };
-        }
-        default:
-          throw unknownMode(provisioning.mode);
+      if (spec.provisioning.mode === 'external') {
+        const adapter = adapterFor(spec.engine);
+        const executable = await findExecutable(spec.provisioning.executable, adapter, deps);
+        return { executable, ...(await ask(executable, adapter, askingEnvironment(), signal)), ...stamp() };
       }
+      const work = deps.engineOf(spec);
+      if (work === null) throw unknownMode(spec.provisioning.mode);
+      return { ...(await work.run({ report: tellPool(self, 'engine'), signal })), ...stamp() };
     } catch (thrown) {
       throw { cause: causeOf(thrown, 'engine_missing'), ...stamp() } satisfies Failure;
     }

@@ -13,6 +13,7 @@ import { readShape, shardsOf } from '../gpu/estimate/read-shape.ts';
 import type { Failure, poolActors } from '../machines/pool/actors.ts';
 import type { Cause, ModelPresent, ModelShape, PoolSpec, Stamp } from '../machines/vocabulary.ts';
 import type { FindModel } from '../provisioning/models/find-model.ts';
+import { modelOf } from '../provisioning/provisioning.ts';
 import { tellPool } from './provision/tell-pool.ts';
 
 export interface ProvisionModelDeps {
@@ -21,17 +22,9 @@ export interface ProvisionModelDeps {
 
 export const provisionModel = ({ findModel }: ProvisionModelDeps): typeof poolActors.provisionModel =>
   fromPromise<ModelPresent & Stamp, { readonly spec: PoolSpec }>(async ({ input: { spec }, self, signal }) => {
-    const { model, model_source: source } = spec;
     try {
-      if (model === null) return { id: spec.engine, path: null, bytes: null, ...stamp() };
-      const wanted = {
-        reference: source?.ref ?? model,
-        checksum: source?.checksum ?? null,
-        cacheDir: source?.cache_dir ?? null,
-        quant: spec.quant,
-        engine: spec.engine,
-        refresh: false,
-      };
+      const wanted = modelOf(spec, false);
+      if (wanted === null) return { id: spec.engine, path: null, bytes: null, ...stamp() };
       const path = await findModel(wanted, { report: tellPool(self, 'model'), signal });
       return { ...(await inspect(path, spec)), ...stamp() };
     } catch (thrown) {

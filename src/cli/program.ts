@@ -281,10 +281,9 @@ const addCommands = (remote: Remote): void => {
     }).option('-d, --deadline <time>', 'end it then at the latest, such as 30s (default: drain_ms of the pool)'),
   );
   remote('resume <id>', 'take a drain back while the engine is still there', (session, [id = '']) => resume(session, id));
-  remote('reload <id>', 'a new engine in place of the old one', (session, [id = ''], options) => reload(session, id, text(options, 'model'))).option(
-    '-m, --model <ref>',
-    'with this model',
-  );
+  remote('reload <id>', 'takes up what changed of its spec, with a new engine in place of the old one', (session, [id = ''], options) =>
+    reload(session, id, text(options, 'model')),
+  ).option('-m, --model <ref>', 'with this model');
   remote('declare <file>', 'declare a pool over the API: one pool of a pools file as JSON; - is standard input', (session, [file = '']) =>
     declare(session, file),
   );

@@ -17,7 +17,7 @@ export interface Stuck {
 
 export type ChildResult =
   | { readonly end: 'exited'; readonly exitCode: number | null; readonly signal: string | null; readonly stdout: string; readonly stderr: string }
-  | { readonly end: 'not_run'; readonly error: string }
+  | { readonly end: 'not_run'; readonly error: string; readonly errno: string | null }
   | { readonly end: 'too_much'; readonly limitBytes: number }
   /** Of this run, or of an earlier one that is still there; then nothing was started. */
   | { readonly end: 'stuck'; readonly stuck: Stuck }
@@ -52,8 +52,8 @@ export const childRunner = (options: ChildRunnerOptions): ChildRunner => {
     if (closed) return Promise.resolve({ end: 'closed' });
     if (stuck !== null) return Promise.resolve({ end: 'stuck', stuck });
     return new Promise((resolve) => {
-      const child = startTool(helper(options.executable, argv, options.env['PATH']), { ...options.env, LC_ALL: 'C' }, (error) =>
-        settle({ end: 'not_run', error: error.message }),
+      const child = startTool(helper(options.executable, argv, options.env['PATH']), { env: { ...options.env, LC_ALL: 'C' } }, (error) =>
+        settle({ end: 'not_run', error: error.message, errno: error.code ?? null }),
       );
       const started = stamp();
       let deadline: NodeJS.Timeout | undefined;

@@ -4,12 +4,12 @@
  * What is `wanted` is handed on as it comes, within a quarter of a second. No read waits, a flood is read in pieces between
  * which others have their turn, and the child of the second way ends with the daemon.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { helper } from './helper.ts';
-import { type KernelMessage, parseRecord } from './kernel-log.ts';
+import { type KernelMessage, parseRecord, readPiece } from './kernel-log.ts';
+import { startTool } from './start-tool.ts';
 
 export interface FollowOptions {
   /** `/dev/kmsg`, or a file with lines of the same form that only grows. */
@@ -71,7 +71,7 @@ const followFile = async ({ file, wanted, onMessage }: FollowOptions, signal: Ab
   try {
     while (!signal.aborted) {
       for (let read = 1; ; read += 1) {
-        const piece = nextPiece(fd, buffer);
+        const piece = readPiece(fd, buffer);
         if (piece === 'end') break;
         for (const line of piece === 'overwritten' ? [] : lines(piece)) {
           const message = isOld ? null : parseRecord(line);
@@ -100,20 +100,6 @@ const opened = (file: string): number | string => {
   }
 };
 
-/** One record of the device, or what a file has grown by. */
-const nextPiece = (fd: number, buffer: Buffer): string | 'end' | 'overwritten' => {
-  try {
-    const bytesRead = readSync(fd, buffer, 0, buffer.length, null);
-    return bytesRead === 0 ? 'end' : buffer.toString('utf8', 0, bytesRead);
-  } catch (thrown) {
-    const errno = thrown instanceof Error && 'code' in thrown ? thrown.code : null;
-    if (errno === 'EAGAIN') return 'end';
-    // Records were overwritten since the last read: the next one is the oldest that is left.
-    if (errno === 'EPIPE') return 'overwritten';
-    throw thrown;
-  }
-};
-
 /** Whole lines; what has no end yet waits, and is dropped where it gets too long to be a record. */
 const splitter = (): ((piece: string) => readonly string[]) => {
   let rest = '';
@@ -130,31 +116,30 @@ const journalArgv = ['--dmesg', '--boot', '--quiet', '--no-pager', '--follow', '
 /** Ends with why it cannot go on. Its first line is an old one, and shows that the journal may be read. */
 const followJournal = ({ wanted, onMessage, journalctl = 'journalctl' }: FollowOptions, signal: AbortSignal, tell: Tell): Promise<string> =>
   new Promise((resolve) => {
-    const { file, argv } = helper(journalctl, journalArgv);
-    const child: ChildProcess = spawn(file, argv, { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = startTool(helper(journalctl, journalArgv), { env: process.env }, (error) => settle(`journalctl cannot be run (${error.message})`));
     let shown = false;
     const settle = (why: string): void => {
       clearTimeout(silence);
       signal.removeEventListener('abort', stop);
-      child.kill('SIGKILL');
-      child.stdout?.destroy();
-      child.unref();
+      child?.kill('SIGKILL');
+      child?.stdout.destroy();
+      child?.unref();
       resolve(why);
     };
     const stop = (): void => settle('');
     const silence = setTimeout(() => settle('the journal shows no message of the kernel to this user (group systemd-journal or adm)'), silenceMs);
     signal.addEventListener('abort', stop);
-    if (child.stdout !== null)
-      createInterface({ input: child.stdout }).on('line', (line) => {
-        clearTimeout(silence);
-        if (!shown) {
-          shown = true;
-          return tell({ way: 'journal' });
-        }
-        const message = parseJournalLine(line);
-        if (message !== null && wanted(message.text)) onMessage(message);
-      });
-    child.once('error', (error) => settle(`journalctl cannot be run (${error.message})`));
+    if (child === null) return;
+    child.stderr.resume();
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      clearTimeout(silence);
+      if (!shown) {
+        shown = true;
+        return tell({ way: 'journal' });
+      }
+      const message = parseJournalLine(line);
+      if (message !== null && wanted(message.text)) onMessage(message);
+    });
     child.once('close', (code) => settle(`journalctl ended (exit status ${code ?? 'unknown'})`));
   });
 

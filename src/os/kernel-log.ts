@@ -40,7 +40,7 @@ const readKmsg = async (wanted: (text: string) => boolean, until: number): Promi
   const buffer = Buffer.allocUnsafe(longestRecord);
   try {
     for (let bytes = 0, read = 1; bytes < mostBytes; read += 1) {
-      const record = nextRecord(file.fd, buffer);
+      const record = readPiece(file.fd, buffer);
       if (record === 'end') return kept;
       if (performance.now() > until) return null;
       if (record === 'overwritten') continue;
@@ -57,8 +57,8 @@ const readKmsg = async (wanted: (text: string) => boolean, until: number): Promi
   }
 };
 
-/** At once: the descriptor does not wait, and by way of a thread each record would take thirty times as long. */
-const nextRecord = (fd: number, buffer: Buffer): string | 'end' | 'overwritten' => {
+/** One record of the device; of a file, what comes next. At once: no descriptor here waits, and by way of a thread it takes thirty times as long. */
+export const readPiece = (fd: number, buffer: Buffer): string | 'end' | 'overwritten' => {
   try {
     const bytesRead = readSync(fd, buffer, 0, buffer.length, null);
     return bytesRead === 0 ? 'end' : buffer.toString('utf8', 0, bytesRead);
@@ -81,7 +81,7 @@ const journalArgv = ['--dmesg', '--boot', '--quiet', '--no-pager', '--output=sho
 
 const readJournal = (wanted: (text: string) => boolean, until: number): Promise<readonly KernelMessage[] | null> =>
   new Promise((resolve) => {
-    const child = startTool(helper('journalctl', journalArgv), process.env, () => settle(null));
+    const child = startTool(helper('journalctl', journalArgv), { env: process.env }, () => settle(null));
     const kept: KernelMessage[] = [];
     let read = 0;
     const settle = (found: readonly KernelMessage[] | null): void => {

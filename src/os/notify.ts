@@ -107,7 +107,7 @@ const byChild =
   (text) =>
     new Promise((resolve) => {
       const env = { NOTIFY_SOCKET: socket, PATH: process.env['PATH'] };
-      const child = startTool(helper('systemd-notify', text.split('\n')), env, () => settle({ kind: 'failed', errno: 2 }));
+      const child = startTool(helper('systemd-notify', text.split('\n')), { env }, () => settle({ kind: 'failed', errno: 2 }));
       const limit = setTimeout(() => settle({ kind: 'full' }), childWithinMs);
       const settle = (sent: Sent): void => {
         clearTimeout(limit);

@@ -9,10 +9,17 @@ import type { Command } from './helper.ts';
 /** Nothing goes in; what it prints comes by pipes. */
 export type Tool = ChildProcessByStdio<null, Readable, Readable>;
 
+export interface ToolOptions {
+  readonly env: Readonly<NodeJS.ProcessEnv>;
+  readonly cwd?: string;
+  /** In a group of its own, so that what it starts can be ended with it. */
+  readonly detached?: true;
+}
+
 /** Null: it was not started. Then `failed` is called soon, once; it may be called where a tool was returned too. */
-export const startTool = (command: Command, env: NodeJS.ProcessEnv, failed: (error: Error) => void): Tool | null => {
+export const startTool = (command: Command, { env, ...options }: ToolOptions, failed: (error: NodeJS.ErrnoException) => void): Tool | null => {
   try {
-    const child: Tool = spawn(command.file, command.argv, { stdio: ['ignore', 'pipe', 'pipe'], env });
+    const child: Tool = spawn(command.file, command.argv, { ...options, stdio: ['ignore', 'pipe', 'pipe'], env: { ...env } });
     child.once('error', failed);
     return child.pid === undefined ? null : child;
   } catch (thrown) {

@@ -348,8 +348,6 @@ describe('stopping', () => {
   });
 });
 
-const nothing = () => Promise.reject(new Error('nothing is to be installed'));
-
 describe.skipIf(realEngine === null || tinyModel === null)('the real llama-server', () => {
   it('is found, started, proven to listen, adopted by the next daemon, and gone after the stop', async () => {
     const house = await engineHouse();
@@ -359,7 +357,7 @@ describe.skipIf(realEngine === null || tinyModel === null)('the real llama-serve
       provisioning: { mode: 'external', executable: realEngine },
       ctx: 256,
     });
-    const engine = await done(provisionEngine({ baseDir: '/', installEngine: nothing, installPackage: nothing, buildSource: nothing }), {
+    const engine = await done(provisionEngine({ baseDir: '/', engineOf: () => null }), {
       spec,
     });
     const model = await done(provisionModel({ findModel: async ({ reference }) => fileURLToPath(reference) }), { spec });

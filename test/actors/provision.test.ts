@@ -15,9 +15,8 @@ import { temporaryDir } from '../kit/engine-process.ts';
 import { writeGguf } from '../kit/gguf-writer.ts';
 import { gpuSpec } from '../kit/gpu-facts.ts';
 
-const nothing = () => Promise.reject(new Error('nothing is to be installed'));
-const engineFrom = (deps: Omit<ProvisionEngineDeps, 'installEngine' | 'installPackage' | 'buildSource'>) => {
-  const logic = provisionEngine({ ...deps, installEngine: nothing, installPackage: nothing, buildSource: nothing });
+const engineFrom = (deps: Omit<ProvisionEngineDeps, 'engineOf'>) => {
+  const logic = provisionEngine({ ...deps, engineOf: () => null });
   return (facts: Partial<PoolSpec> = {}) => toPromise(silent(createActor(logic, { input: { spec: gpuSpec(facts) } })).start());
 };
 const modelFrom = async (baseDir: string, facts: Partial<PoolSpec>) => {
@@ -98,13 +97,13 @@ describe('an engine that is there already', () => {
   });
 
   it.each([
-    ['fails', '#!/bin/sh\necho "libfoo.so: cannot open shared object file" >&2\nexit 127\n', 'cannot open shared object file'],
-    ['never answers', '#!/bin/sh\nexec sleep 1000\n', 'within 300 ms'],
-    ['never ends its answer', '#!/bin/sh\nexec yes\n', '1048576 bytes'],
-  ])('is incompatible when it %s', async (_what, text, message) => {
+    ['incompatible', 'fails', '#!/bin/sh\necho "libfoo.so: cannot open shared object file" >&2\nexit 127\n', 'cannot open shared object file'],
+    ['incompatible', 'never ends its answer', '#!/bin/sh\nexec yes\n', '1048576 bytes'],
+    ['asked again later', 'does not answer in time', '#!/bin/sh\nexec sleep 1000\n', 'within 300 ms'],
+  ])('is %s when it %s', async (verdict, _what, text, message) => {
     const { path } = await folderWith(text);
     await expect(engineFrom({ baseDir: '/', askDeadlineMs: 300 })({ provisioning: { mode: 'external', executable: path } })).rejects.toMatchObject({
-      cause: { code: 'engine_incompatible', message: expect.stringContaining(message) },
+      cause: { code: verdict === 'incompatible' ? 'engine_incompatible' : 'start_stalled', message: expect.stringContaining(message) },
     });
   });
 

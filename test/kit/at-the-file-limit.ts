@@ -8,13 +8,26 @@ import { join } from 'node:path';
 import { makeExitFifo, removeExitFifo } from '../../src/actors/launch/exit-fifo.ts';
 import { systemctl } from '../../src/actors/launch/systemctl.ts';
 import { childRunner } from '../../src/gpu/run-child.ts';
+import { followKernelLog } from '../../src/os/follow-kernel-log.ts';
 import { readKernelLog } from '../../src/os/kernel-log.ts';
+import { runTool } from '../../src/provisioning/tool/run-tool.ts';
 
 const runner = childRunner({ executable: 'true', env: process.env });
 const fifo = join(tmpdir(), `pool-managerd-limit-${process.pid}`);
 
 const ways: Readonly<Record<string, () => Promise<unknown>>> = {
   tool: () => runner.run([], 5_000),
+  install: () => runTool({ file: 'true', argv: [], env: { PATH: process.env['PATH'] ?? '' }, silenceMs: 5_000 }, new AbortController().signal),
+  follow: () =>
+    new Promise((resolve) => {
+      const stop = followKernelLog({
+        file: '/nowhere',
+        journalctl: 'true',
+        wanted: () => false,
+        onMessage: () => {},
+        onStanding: () => resolve(stop()),
+      });
+    }),
   kernelLog: () => readKernelLog(() => true, 5_000),
   fifo: async () => {
     const { writeEnd } = await makeExitFifo(fifo);

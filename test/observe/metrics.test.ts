@@ -6,6 +6,7 @@ import { metricDefinitions } from '../../src/observe/metric-definitions.ts';
 import { metricsDocs } from '../../src/observe/metric-docs.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { createInspector, type Observation } from '../../src/observe/observe.ts';
+import { observationOf } from '../kit/observation.ts';
 import { readPrometheus } from '../kit/prometheus-text.ts';
 import { startSmallSystem } from '../kit/small-system.ts';
 import { until } from '../kit/until.ts';
@@ -25,24 +26,7 @@ const setUp = (pools: readonly PoolStatus[] = [poolStatus()], gpus: readonly Gpu
 let mono = 0;
 const seen = (from: string, to: string, afterMs: number, own: Partial<Observation> = {}): Observation => {
   mono += afterMs;
-  return {
-    at: 0,
-    mono,
-    actorId: 'pool-0#1',
-    machine: 'pool',
-    poolId: 'pool-0',
-    incarnation: null,
-    source: null,
-    event: { type: 'x' },
-    from,
-    to,
-    changed: from !== to,
-    sample: false,
-    snapshot: { value: to, context: {}, status: 'active' },
-    before: { value: from, context: {}, status: 'active' },
-    failed: false,
-    ...own,
-  };
+  return observationOf(from, to, { mono, ...own });
 };
 
 describe('gauges', () => {

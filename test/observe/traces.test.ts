@@ -4,6 +4,7 @@ import { InMemorySpanExporter, type ReadableSpan } from '@opentelemetry/sdk-trac
 import { describe, expect, it } from 'vitest';
 import type { Observation } from '../../src/observe/observe.ts';
 import { openTraces } from '../../src/observe/traces/open.ts';
+import { observationOf } from '../kit/observation.ts';
 
 const setUp = () => {
   const exporter = new InMemorySpanExporter();
@@ -28,24 +29,13 @@ let now = 1_700_000_000_000;
 const seen = (from: string, to: string, own: Partial<Observation> & { readonly context?: object; readonly before?: object } = {}): Observation => {
   now += 100;
   const { context = {}, ...rest } = own;
-  return {
+  return observationOf(from, to, {
     at: now,
     mono: now,
-    actorId: 'pool-0#1',
-    machine: 'pool',
-    poolId: 'pool-0',
-    incarnation: null,
-    source: null,
-    event: { type: 'x' },
-    from,
-    to,
-    changed: from !== to,
-    sample: false,
     snapshot: { value: to, context: { spec: { engine: 'llamacpp', model: 'm' }, ...context }, status: 'active' },
     before: null,
-    failed: false,
     ...rest,
-  };
+  });
 };
 const walk = (observe: (observation: Observation) => void, states: readonly string[], own: Parameters<typeof seen>[2] = {}) => {
   for (const [index, to] of states.slice(1).entries()) observe(seen(states[index] ?? '', to, own));

@@ -10,5 +10,5 @@ it('with none to nine open files to spare every start of a tool comes to its end
   const { status, stdout, stderr } = spawnSync('prlimit', ['--nofile=64', process.execPath, program], { encoding: 'utf8', timeout: 15_000 });
   expect(stderr).toBe('');
   expect(status).toBe(0);
-  expect(JSON.parse(stdout)).toEqual({ tool: 10, kernelLog: 10, fifo: 10, unit: 10 });
+  expect(JSON.parse(stdout)).toEqual({ tool: 10, install: 10, follow: 10, kernelLog: 10, fifo: 10, unit: 10 });
 });

@@ -94,7 +94,8 @@ export const reasonTexts = {
     act: ['Make it fit (see `cuda_oom`). Where the engine says it in words that this version does not know, use a version that it does.'],
   },
   start_stalled: {
-    means: 'While it loaded, nothing moved for `timeouts.start_stall_ms`: no file was read, no VRAM grew, no line was written.',
+    means:
+      'While it loaded, nothing moved for `timeouts.start_stall_ms`: no file was read, no VRAM grew, no line was written. Or, before, its program said neither its version nor its flags in time.',
     look: ['`pool-managerd logs POOL`', 'Whether the disk with the model answers: `iostat`, network file systems above all.'],
     act: ['It is started again by itself. Raise the limit where the storage is known to be slow.'],
   },

@@ -1,4 +1,4 @@
-/** `reload ID [--model REF]`: a new engine in place of the old one; the old one comes back when the new one does not get ready. */
+/** `reload ID [--model REF]`: takes up what changed, with a new engine in place of the old one, which comes back when the new one does not get ready. */
 import * as v from 'valibot';
 import { poolPath } from '../api.ts';
 import type { Session } from '../context.ts';

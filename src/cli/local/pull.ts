@@ -4,12 +4,8 @@
  */
 import { CauseError } from '../../cause.ts';
 import type { EngineName, PoolSpec } from '../../machines/vocabulary.ts';
-import { createInstallEngine } from '../../provisioning/engines/install.ts';
-import { createEnsureModel } from '../../provisioning/models/ensure.ts';
-import { createFindModel, type WantedModel } from '../../provisioning/models/find-model.ts';
-import { createInstallPackage } from '../../provisioning/package/install-package.ts';
-import { createSelfTest } from '../../provisioning/self-test/self-test.ts';
-import { createBuildSource } from '../../provisioning/source/build-source.ts';
+import type { WantedModel } from '../../provisioning/models/find-model.ts';
+import { modelOf } from '../../provisioning/provisioning.ts';
 import type { Passenger } from '../../provisioning/store/flights.ts';
 import type { CliContext } from '../context.ts';
 import { CliError, exitCodes } from '../exit.ts';
@@ -66,37 +62,19 @@ const tasksOfPools = (around: StoreAround, pool: string | null): readonly Task[]
   const pools = around.pools.filter(({ id }) => pool === null || id === pool);
   if (pools.length === 0)
     throw new CliError(`${around.poolsFile}: expected ${pool === null ? 'pools' : `a pool ${pool}`}, found none`, exitCodes.failed);
-  return [...pools.flatMap((spec) => engineTask(around, spec)), ...pools.flatMap((spec) => modelOf(spec).map((wanted) => modelTask(around, wanted)))];
-};
-
-const modelOf = ({ model, model_source: source, quant, engine }: PoolSpec): readonly WantedModel[] =>
-  model === null
-    ? []
-    : [{ reference: source?.ref ?? model, checksum: source?.checksum ?? null, cacheDir: source?.cache_dir ?? null, quant, engine, refresh: true }];
-
-const modelTask = ({ paths, baseDir, hub }: StoreAround, wanted: WantedModel): Task => {
-  const find = createFindModel({ paths, baseDir, hub, ensure: createEnsureModel() });
-  return { what: wanted.reference, kind: 'model', run: (passenger) => find(wanted, passenger) };
-};
-
-const engineTask = ({ paths, baseDir, simulated, env, architectures }: StoreAround, { engine, provisioning }: PoolSpec): readonly Task[] => {
-  if (provisioning.mode === 'package') {
-    const { name, version } = provisioning.package;
-    const install = createInstallPackage({ paths, simulated, selfTest: createSelfTest({ simulated }), env });
-    return [
-      { what: `${name} ${version}`, kind: 'engine', run: async (passenger) => (await install({ engine, name, version }, passenger)).executable },
-    ];
-  }
-  if (provisioning.mode === 'source') {
-    const { repo, ref, submodules, build } = provisioning.source;
-    const make = createBuildSource({ paths, baseDir, simulated, selfTest: createSelfTest({ simulated }), architectures, env });
-    const wanted = { engine, repo, ref, submodules, cmakeFlags: build.cmake_flags, generator: build.generator, cacheDir: build.cache_dir };
-    return [{ what: `${repo} ${ref}`, kind: 'engine', run: async (passenger) => (await make(wanted, passenger)).executable }];
-  }
-  if (provisioning.mode !== 'binary') return [];
-  const { url, checksum, install_dir: installDir, executable } = provisioning.binary;
-  const install = createInstallEngine({ paths, baseDir, simulated, selfTest: createSelfTest({ simulated }) });
   return [
-    { what: url, kind: 'engine', run: async (passenger) => (await install({ engine, url, checksum, installDir, executable }, passenger)).executable },
+    ...pools.flatMap((spec) => engineTask(around, spec)),
+    ...pools.flatMap((spec) => modelOf(spec, true) ?? []).map((wanted) => modelTask(around, wanted)),
   ];
+};
+
+const modelTask = (around: StoreAround, wanted: WantedModel): Task => ({
+  what: wanted.reference,
+  kind: 'model',
+  run: (passenger) => around.provisioning.findModel(wanted, passenger),
+});
+
+const engineTask = (around: StoreAround, spec: PoolSpec): readonly Task[] => {
+  const work = around.provisioning.engineOf(spec);
+  return work === null ? [] : [{ what: work.what, kind: 'engine', run: async (passenger) => (await work.run(passenger)).executable }];
 };

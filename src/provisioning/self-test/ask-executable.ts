@@ -46,8 +46,14 @@ const asker = (executable: string, env: Readonly<Record<string, string>>, deadli
   };
 };
 
+/** The machine had no room to start anything. */
+const shortages: ReadonlySet<string | null> = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
+
+/** What may be the machine's doing, at a busy moment, is tried again. */
+const isPassing = (result: ChildResult): boolean => result.end === 'stuck' || (result.end === 'not_run' && shortages.has(result.errno));
+
 const unanswered = (command: string, result: ChildResult, deadlineMs: number): Cause => ({
-  code: 'engine_incompatible',
+  code: isPassing(result) ? 'start_stalled' : 'engine_incompatible',
   message: `expected ${command} to answer with exit code 0 within ${deadlineMs} ms, found ${describe(result)}`,
 });
 

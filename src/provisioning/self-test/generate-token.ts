@@ -1,5 +1,4 @@
 /** Has an engine generate one token with a tiny model, on a socket of its own and without a card: it starts, it computes, it answers. */
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import type { EngineAdapter } from '../../engines/adapter.ts';
 import type { PoolSpec } from '../../machines/vocabulary.ts';
 import { helper } from '../../os/helper.ts';
 import { readOwnFile } from '../../os/own-files.ts';
+import { startTool } from '../../os/start-tool.ts';
 import { askSocket } from './ask-socket.ts';
 
 const lookEveryMs = 50;
@@ -47,24 +47,23 @@ export const generateToken = async ({ executable, adapter, help, env, deadlineMs
 };
 
 const start = (executable: string, argv: readonly string[], env: Readonly<Record<string, string>>, cwd: string) => {
-  const command = helper(executable, argv);
-  const child = spawn(command.file, command.argv, { cwd, env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const { promise: gone, resolve: goes } = Promise.withResolvers<string>();
+  const child = startTool(helper(executable, argv), { cwd, env, detached: true }, (error) =>
+    goes(`expected ${executable} to start, found ${error.message}`),
+  );
   let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
+  for (const stream of child === null ? [] : [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(-mostSaid);
     });
   }
-  const gone = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(`expected ${executable} to start, found ${error.message}`));
-    child.once('exit', (code, by) => resolve(`expected ${executable} to generate a token, found that it ended with ${by ?? `code ${code}`}`));
-  });
+  child?.once('exit', (code, by) => goes(`expected ${executable} to generate a token, found that it ended with ${by ?? `code ${code}`}`));
   return {
     ended: gone,
     said: () => said,
     /** A session of its own: what it started goes with it. */
     end: async (): Promise<void> => {
-      if (child.pid === undefined) return;
+      if (child?.pid === undefined) return;
       try {
         process.kill(-child.pid, 'SIGKILL');
       } catch {

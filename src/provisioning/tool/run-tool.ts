@@ -1,6 +1,6 @@
 /** Runs a tool that installs or builds to its end: in a group of its own that goes with it, its last words kept, given up where it says nothing for long. */
-import { spawn } from 'node:child_process';
 import { helper } from '../../os/helper.ts';
+import { startTool } from '../../os/start-tool.ts';
 
 export interface ToolRun {
   readonly file: string;
@@ -25,12 +25,11 @@ const mostTold = 1_200;
 export const runTool = ({ file, argv, env, silenceMs }: ToolRun, signal: AbortSignal): Promise<ToolEnd> => {
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const command = helper(file, argv, env['PATH']);
-    const child = spawn(command.file, command.argv, { env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const child = startTool(helper(file, argv, env['PATH']), { env, detached: true }, (error) => finish(false, error.message));
     let [stdout, said, silent] = ['', '', false];
     const end = (): void => {
       try {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+        if (child?.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
       } catch {
         // It has ended already.
       }
@@ -43,11 +42,11 @@ export const runTool = ({ file, argv, env, silenceMs }: ToolRun, signal: AbortSi
       said = (said + text).slice(-mostKept);
       quiet.refresh();
     };
-    child.stdout.on('data', (data: Buffer) => {
+    child?.stdout.on('data', (data: Buffer) => {
       stdout = (stdout + data.toString()).slice(0, mostKept);
       hear(data.toString());
     });
-    child.stderr.on('data', (data: Buffer) => hear(data.toString()));
+    child?.stderr.on('data', (data: Buffer) => hear(data.toString()));
     signal.addEventListener('abort', end, { once: true });
     const finish = (ok: boolean, how: string): void => {
       clearTimeout(quiet);
@@ -55,7 +54,6 @@ export const runTool = ({ file, argv, env, silenceMs }: ToolRun, signal: AbortSi
       if (signal.aborted) reject(signal.reason);
       else resolve({ ok, stdout, found: `${silent ? `no word for ${silenceMs} ms` : how}: ${JSON.stringify(said.trim().slice(-mostTold))}` });
     };
-    child.once('error', (error) => finish(false, error.message));
-    child.once('close', (code, by) => finish(code === 0 && !silent, by === null ? `exit code ${code}` : `an end by ${by}`));
+    child?.once('close', (code, by) => finish(code === 0 && !silent, by === null ? `exit code ${code}` : `an end by ${by}`));
   });
 };

@@ -8,6 +8,7 @@ import { architecturesOf } from '../../../gpu/architectures.ts';
 import { chooseSource, type GpuSourceSetting } from '../../../gpu/choose-source.ts';
 import type { PoolSpec } from '../../../machines/vocabulary.ts';
 import { hubSettings } from '../../../provisioning/hub/settings.ts';
+import { openProvisioning, type Provisioning } from '../../../provisioning/provisioning.ts';
 import { type StorePaths, storePaths } from '../../../provisioning/store/paths.ts';
 import type { CliContext } from '../../context.ts';
 import { CliError, exitCodes } from '../../exit.ts';
@@ -19,10 +20,7 @@ export interface StoreAround {
   readonly poolsFile: string;
   /** Null: there is no such file, and nobody named one. */
   readonly pools: readonly PoolSpec[] | null;
-  readonly simulated: boolean;
-  readonly env: CliContext['env'];
-  /** Of the GPUs in this machine, asked when they are needed. */
-  readonly architectures: () => Promise<readonly string[]>;
+  readonly provisioning: Provisioning;
   readonly hub: ReturnType<typeof hubSettings>;
 }
 
@@ -37,16 +35,22 @@ export const lookAround = ({ env }: CliContext, poolsFile: string | null, pools:
   const all = [...mistakes, ...(loaded.ok ? [] : loaded.mistakes)];
   if (!loaded.ok || all.length > 0) throw new CliError(all.join('\n'), exitCodes.configuration);
   const { file } = environment.poolsFile;
+  const [paths, baseDir, hub] = [storePaths(environment.cacheDir), dirname(file), hubSettings(env, home)];
   return {
-    paths: storePaths(environment.cacheDir),
-    baseDir: dirname(file),
+    paths,
+    baseDir,
     stateDir: environment.stateDir,
     poolsFile: file,
     pools: pools === 'asked' && existsSync(file) ? loaded.pools : null,
-    simulated: environment.gpuSource.kind === 'simulated',
-    env,
-    architectures: () => askArchitectures(environment.gpuSource),
-    hub: hubSettings(env, home),
+    provisioning: openProvisioning({
+      paths,
+      baseDir,
+      hub,
+      env,
+      simulated: environment.gpuSource.kind === 'simulated',
+      architectures: () => askArchitectures(environment.gpuSource),
+    }),
+    hub,
   };
 };
 

@@ -1,6 +1,9 @@
 /** Cards that no pool uses, and their way back. */
 import { gpu } from '../setup.ts';
 
+/** What is only noted here; where the rest leads, the chart itself says. */
+const noted = ['note', 'restart', 'link', 'later', 'reset', 'reboot', 'cleared', 'watch'] as const;
+
 /** Not used from here on; for a moment the driver may still say what is to be done. */
 export const unhealthy = gpu.createStateConfig({
   entry: { type: 'tell', params: { health: 'unhealthy' } },
@@ -16,7 +19,7 @@ export const unhealthy = gpu.createStateConfig({
       },
     ],
     'gpu.xid': {
-      guard: { type: 'xidSays', params: { one: ['note', 'restart', 'link', 'later', 'reset', 'reboot', 'cleared', 'watch'] } },
+      guard: { type: 'xidSays', params: { one: noted } },
       actions: ['noteXid', { type: 'tell', params: { health: 'unhealthy' } }],
     },
   },
@@ -45,7 +48,7 @@ export const quarantined = gpu.createStateConfig({
       },
     ],
     'gpu.xid': {
-      guard: { type: 'xidSays', params: { one: ['note', 'restart', 'link', 'later', 'reset', 'reboot', 'cleared', 'watch'] } },
+      guard: { type: 'xidSays', params: { one: noted } },
       actions: ['noteXid', { type: 'tell', params: { health: 'quarantined' } }],
     },
   },
