@@ -281,9 +281,15 @@ const addCommands = (remote: Remote): void => {
     }).option('-d, --deadline <time>', 'end it then at the latest, such as 30s (default: drain_ms of the pool)'),
   );
   remote('resume <id>', 'take a drain back while the engine is still there', (session, [id = '']) => resume(session, id));
-  remote('reload <id>', 'takes up what changed of its spec, with a new engine in place of the old one', (session, [id = ''], options) =>
-    reload(session, id, text(options, 'model')),
-  ).option('-m, --model <ref>', 'with this model');
+  remote(
+    'reload <id>',
+    'a new engine with something changed, in place of the old one once it is ready; unchanged, a pool goes on as it is',
+    (session, [id = ''], options) =>
+      reload(session, id, { model: text(options, 'model'), slots: count(options, 'slots', mostSlots), ctx: count(options, 'ctx', mostTokens) }),
+  )
+    .option('-m, --model <ref>', 'with this model')
+    .option('-n, --slots <count>', 'with this many requests at once')
+    .option('-c, --ctx <tokens>', 'with this context of each slot');
   remote('declare <file>', 'declare a pool over the API: one pool of a pools file as JSON; - is standard input', (session, [file = '']) =>
     declare(session, file),
   );
@@ -301,6 +307,12 @@ const waitMs = (options: Options): number | null => {
 };
 
 const isSet = (options: Options, name: string): boolean => options[name] === true;
+
+/** Null where it was not given. */
+const count = (options: Options, name: string, most: number): number | null => {
+  const given = text(options, name);
+  return given === null ? null : wholeNumber(`--${name}`, given, most);
+};
 
 const text = (options: Options, name: string): string | null => {
   const value = options[name];
