@@ -88,7 +88,7 @@ const report = (context: CliContext, thrown: unknown): number => {
 
 /** For completion: says nothing where it has nothing to say. */
 const printIds = async (session: Session): Promise<void> => {
-  const { pools: known } = await session.api.get('/v2/pools', poolsSchema);
+  const { pools: known } = await session.api.ask((client) => client.v2.pools.$get()).read(poolsSchema);
   for (const { pool_id } of known) session.print(pool_id);
 };
 

@@ -180,7 +180,7 @@ export const threats: readonly Threat[] = [
     differs: "Node's diagnostic reports are off unless NODE_OPTIONS asks for them, and no endpoint makes heap snapshots",
   }),
   threat(30, 'metrics that tell too much', 'on loopback; no paths, prompts or tokens in labels', [
-    ...by('http/client.test.ts', 'serves metrics on a port of their own without a token, and nothing else'),
+    ...by('http/metrics-port.test.ts', 'serves metrics on a port of their own without a token, and nothing else'),
   ]),
   threat(31, 'a debugger opened by SIGUSR1', 'nothing happens'),
   threat(32, 'a package that runs at its installation', 'none does; each is known by its hash; no native addon', [

@@ -3,7 +3,7 @@
  * not get ready. Where nothing changes that the engine has a part in, it goes on as it is.
  */
 import { operationSchema } from '../answers.ts';
-import { poolPath } from '../api.ts';
+import { withId } from '../client.ts';
 import type { Session } from '../context.ts';
 import { printJson } from '../remote.ts';
 
@@ -14,8 +14,8 @@ export interface ReloadChanges {
 }
 
 export const reload = async (session: Session, id: string, { model, slots, ctx }: ReloadChanges): Promise<void> => {
-  const changes = { ...(model !== null && { new_model_ref: model }), ...(slots !== null && { slots }), ...(ctx !== null && { ctx }) };
-  const answer = await session.api.send('POST', poolPath(id, '/reload'), changes, operationSchema);
+  const json = { ...(model !== null && { new_model_ref: model }), ...(slots !== null && { slots }), ...(ctx !== null && { ctx }) };
+  const answer = await session.api.ask((client) => client.v2.pools[':id'].reload.$post({ ...withId(id), json })).read(operationSchema);
   if (session.json) return printJson(session, answer);
   session.print(
     answer.operation_id === null
