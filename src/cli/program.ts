@@ -22,38 +22,9 @@ import { status } from './commands/status.ts';
 import { completionFor, idsCommand, type Shell, shells } from './completion.ts';
 import type { CliContext, Session } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
+import { examplesOf, generalHelp } from './help.ts';
 import { addRemoteOptions, openSession, type RemoteOptions } from './remote.ts';
 import { durationMs, wholeNumber } from './words.ts';
-
-const examples = `
-Examples:
-  pool-managerd config example > pools.yaml     write a pools file to begin with
-  pool-managerd config check pools.yaml         is it valid?
-  pool-managerd serve                           run the daemon (configured by environment and pools file)
-  pool-managerd demo                            see it at work, without a GPU
-  pool-managerd status --watch                  node and pools, once a second
-  pool-managerd start pool-0 --wait             ends when the pool is ready
-  pool-managerd drain pool-0 --deadline 30s     stop it when its work is done, after 30 s at the latest
-  pool-managerd logs pool-0 -f                  what its engine writes
-  pool-managerd events -f --json                every transition, one JSON per line
-  pool-managerd doctor                          driver, devices, ports, disk, limits of this machine
-  pool-managerd pull                            fetch what the pools file names, before anything is started
-  pool-managerd prune                           what no pool uses; --yes removes it
-  pool-managerd inspect pool-0                  its chart at work: events, guards, actions
-  pool-managerd estimate model.gguf --ctx 8192  how much VRAM it would need, in parts
-  pool-managerd explain events.jsonl 4711       why a pool did what it did then: guards, transitions, actions
-
-In a browser: the address of the daemon, http://127.0.0.1:9200/.
-Completion: source <(pool-managerd completion bash), the same for zsh; pool-managerd completion fish | source.
-
-Exit codes:
-  0   done
-  1   the daemon refused, or what was waited for did not happen
-  64  the command line is wrong
-  69  no daemon answers at the address (serve: no NVIDIA GPU)
-  70  a bug in pool-managerd
-  78  the configuration is wrong, one line per mistake
-serve ends also with 75 when another daemon holds the state directory.`;
 
 const longestTail = 10_000;
 const mostEvents = 1_000;
@@ -92,14 +63,15 @@ const printIds = async (session: Session): Promise<void> => {
   for (const { pool_id } of known) session.print(pool_id);
 };
 
-const createProgram = (context: CliContext, signal: AbortSignal, outcome: { exitCode: number }): Command => {
+/** Exported for tests, which parse with it and run nothing. */
+export const createProgram = (context: CliContext, signal: AbortSignal, outcome: { exitCode: number }): Command => {
   const program = new Command('pool-managerd')
     .description('One daemon per GPU machine: starts inference engines, keeps them alive, and says what it is doing and why.')
     .version(context.version)
     .exitOverride()
     .configureOutput({ writeOut: (text) => context.stdout.write(text), writeErr: (text) => context.stderr.write(text) })
     .showHelpAfterError('(--help tells more)')
-    .addHelpText('after', examples);
+    .addHelpText('after', generalHelp);
   addRemoteOptions(program);
   addLocalCommands(program, context, outcome);
   addRemoteCommands((name, summary, act) =>
@@ -110,7 +82,16 @@ const createProgram = (context: CliContext, signal: AbortSignal, outcome: { exit
       await act(openSession(context, options, signal), command.args, options);
     }),
   );
+  addExamples(program, '');
   return program;
+};
+
+const addExamples = ({ commands }: Command, parents: string): void => {
+  for (const command of commands) {
+    const name = `${parents}${command.name()}`;
+    command.addHelpText('after', examplesOf(name));
+    addExamples(command, `${name} `);
+  }
 };
 
 const addLocalCommands = (program: Command, context: CliContext, outcome: { exitCode: number }): void => {
@@ -172,10 +153,6 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
     .command('completion')
     .description('completion for your shell; --help tells how to install it')
     .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices(shells))
-    .addHelpText(
-      'after',
-      '\nInstall:\n  source <(pool-managerd completion bash)     in ~/.bashrc; the same with zsh in ~/.zshrc\n  pool-managerd completion fish | source      in ~/.config/fish/config.fish',
-    )
     .action((dialect: Shell) => {
       context.stdout.write(completionFor(dialect, program));
     });

@@ -30,6 +30,12 @@ Options:
   --free-ports         take free ports for API and metrics, even if 9200 and 9091 are free
   --help               this text
 
+Examples:
+  pool-managerd demo                                      the dashboard and a view in this terminal, until Ctrl-C
+  pool-managerd demo --tour                               a pool's whole life, step by step
+  pool-managerd demo --tour --journal tour.jsonl          the same, to be gone through afterwards
+  pool-managerd demo --llama-server ./llama-server --model model.gguf
+
 POOL_MANAGERD_INSPECT and POOL_MANAGERD_LOG_LEVEL (debug, trace) are passed on to the daemon; the demo makes all other
 settings itself.
 `;
