@@ -5,6 +5,7 @@
  * once must be readable for ever.
  */
 import * as v from 'valibot';
+import { reasonCodes } from '../machines/reasons.ts';
 import type { Handoff, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import type { AttachedRecord, KeptMemory, LearnedRecord, TreeRecord } from './store.ts';
 
@@ -47,7 +48,10 @@ const provisioning = v.variant('mode', [
     }),
   }),
   v.strictObject({ mode: v.literal('package'), package: v.strictObject({ name: text, version: text }) }),
-  v.strictObject({ mode: v.literal('container'), container: v.strictObject({ image: text, digest: text }) }),
+  v.strictObject({
+    mode: v.literal('container'),
+    container: v.strictObject({ image: text, digest: text, executable: v.optional(v.nullable(text), null) }),
+  }),
 ]);
 
 const customEngine = v.strictObject({
@@ -93,7 +97,7 @@ export const runRecordSchema = exactly<RunRecord>()(
     version,
     poolId,
     incarnation: name,
-    launcher: v.picklist(['detached', 'systemd']),
+    launcher: v.picklist(['detached', 'systemd', 'container']),
     pid,
     startTime: whole,
     bootId: name,
@@ -134,6 +138,14 @@ const drain = v.strictObject({
   bootId: v.nullable(name),
 });
 
+const retry = v.strictObject({
+  delayMs: amount,
+  at: amount,
+  mono: amount,
+  reason: v.strictObject({ code: v.picklist(reasonCodes), message: text, at: v.nullable(amount) }),
+  specHash: name,
+});
+
 export const keptMemorySchema = exactly<KeptMemory>()(
   v.strictObject({
     version,
@@ -144,6 +156,7 @@ export const keptMemorySchema = exactly<KeptMemory>()(
     phase: v.nullable(v.picklist(['loading', 'proving', 'ready', 'emptying', 'stopping'])),
     proof: v.nullable(proof),
     drain: v.nullable(drain),
+    retry: v.optional(v.nullable(retry), null),
   }),
 );
 
