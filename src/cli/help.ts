@@ -92,6 +92,7 @@ const own: Readonly<Record<string, readonly Example[]>> = {
   inspect: [
     ['pool-managerd inspect', 'everything that the charts of this node do'],
     ['pool-managerd inspect chat --json', 'of one pool, for a program'],
+    ['pool-managerd inspect --stately', "in Stately's viewer, which needs a network"],
   ],
   logs: [
     ['pool-managerd logs chat -f', 'this run, and what comes'],

@@ -31,6 +31,8 @@ const mostEvents = 1_000;
 const mostSlots = 1_024;
 const mostTokens = 16_777_216;
 const mostDevices = 64;
+const largestPort = 65_535;
+const usualViewer = 'https://stately.ai/inspect';
 
 export const runCli = async (args: readonly string[], context: CliContext): Promise<number> => {
   const ending = new AbortController();
@@ -74,13 +76,15 @@ export const createProgram = (context: CliContext, signal: AbortSignal, outcome:
     .addHelpText('after', generalHelp);
   addRemoteOptions(program);
   addLocalCommands(program, context, outcome);
-  addRemoteCommands((name, summary, act) =>
-    addRemoteOptions(program.command(name, { hidden: name === idsCommand }).description(summary)).action(async (...given: unknown[]) => {
-      const command = given.at(-1);
-      if (!(command instanceof Command)) throw new TypeError('commander gave no command');
-      const options = command.optsWithGlobals<RemoteOptions & Options>();
-      await act(openSession(context, options, signal), command.args, options);
-    }),
+  addRemoteCommands(
+    (name, summary, act) =>
+      addRemoteOptions(program.command(name, { hidden: name === idsCommand }).description(summary)).action(async (...given: unknown[]) => {
+        const command = given.at(-1);
+        if (!(command instanceof Command)) throw new TypeError('commander gave no command');
+        const options = command.optsWithGlobals<RemoteOptions & Options>();
+        await act(openSession(context, options, signal), command.args, options);
+      }),
+    context.env,
   );
   addExamples(program, '');
   return program;
@@ -215,7 +219,7 @@ type Options = Readonly<Record<string, unknown>>;
 type Act = (session: Session, args: readonly string[], options: Options) => Promise<void>;
 type Remote = (name: string, summary: string, act: Act) => Command;
 
-const addRemoteCommands = (remote: Remote): void => {
+const addRemoteCommands = (remote: Remote, env: CliContext['env']): void => {
   remote('status [id]', 'the node and its pools, or one pool in full', (session, [id], options) =>
     status(session, id, isSet(options, 'watch')),
   ).option('-w, --watch', 'again once a second');
@@ -224,9 +228,20 @@ const addRemoteCommands = (remote: Remote): void => {
   remote('pool <id>', 'one pool in full', (session, [id]) => status(session, id, false));
   remote('gpus', 'one line per GPU', (session) => gpus(session));
   addCommands(remote);
-  remote('inspect [actor]', 'the charts at work: each event, the transitions it took, guards and actions', (session, [actor]) =>
-    inspect(session, actor),
-  );
+  remote('inspect [actor]', 'the charts at work: each event, the transitions it took, guards and actions', async (session, [actor], options) =>
+    isSet(options, 'stately')
+      ? (await import('./stately/inspect-stately.ts')).inspectInStately(session, {
+          port: wholeNumber('--port', text(options, 'port') ?? '0', largestPort),
+          viewer: text(options, 'viewer') ?? usualViewer,
+          open: options['open'] !== false,
+          env,
+        })
+      : inspect(session, actor),
+  )
+    .option('--stately', 'all of them in the viewer of Stately, in a browser; it comes from the network')
+    .option('--port <port>', 'where the page with the viewer is served, on loopback (default: any)')
+    .option('--viewer <url>', `the viewer (default: ${usualViewer})`)
+    .option('--no-open', 'only print the address of the page');
   remote('logs <id>', 'what the engine of a pool wrote', (session, [id = ''], options) =>
     logs(session, id, {
       follow: isSet(options, 'follow'),

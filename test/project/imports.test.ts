@@ -141,6 +141,14 @@ const rows: readonly Row[] = [
     node: 'all',
   },
   {
+    area: 'cli/stately',
+    is: "the charts of a daemon in another's viewer",
+    values: ['shared', 'cli', 'machines'],
+    types: [],
+    packages: ['valibot', 'xstate'],
+    node: 'all',
+  },
+  {
     area: 'demo',
     is: 'stand-ins for what a machine lacks, and a daemon to look at',
     values: ['shared', 'cli', 'os'],
