@@ -156,9 +156,8 @@ export const threats: readonly Threat[] = [
   threat(
     24,
     'models that are programs, engines that listen everywhere',
-    'only safetensors and GGUF are fetched; the unit reaches loopback only',
+    'only safetensors and GGUF are fetched, folders of pickles are refused; the unit listens on and reaches loopback only',
     [...by('provisioning/hub.test.ts', 'is its safetensors and what belongs to them, verified one by one, never pickles')],
-    { missing: 'a folder that is on the machine already is not looked through for pickles; IPAddressDeny=any of the unit is not tried by a test' },
   ),
   threat(25, 'an engine that listens on all addresses', 'always told its address, loopback unless the pool has a key', [
     ...by('engines/llamacpp.test.ts', 'says everything that matters, for one GPU'),
