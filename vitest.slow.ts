@@ -6,6 +6,6 @@
 export const slowTests: readonly string[] = [
   'test/demo/{tour,live}.test.ts',
   'test/e2e/*.test.ts',
-  'test/provisioning/{build-source,install-engine}.test.ts',
+  'test/provisioning/{build-source,install-engine,move}.test.ts',
   'test/faults/*.test.ts',
 ];
