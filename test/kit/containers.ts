@@ -40,10 +40,7 @@ export const standInRuntimes = (dir: string, names: readonly ('podman' | 'docker
   writeFileSync(images, '[]');
   for (const name of names) {
     const path = join(bin, name);
-    writeFileSync(
-      path,
-      `#!/bin/sh\nNODE_COMPILE_CACHE='${join(state, 'compiled')}' exec '${process.execPath}' '${program}' '${state}' ${name} "$@"\n`,
-    );
+    writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' '${program}' '${state}' ${name} "$@"\n`);
     chmodSync(path, 0o755);
   }
   return {
