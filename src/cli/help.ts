@@ -44,6 +44,10 @@ const own: Readonly<Record<string, readonly Example[]>> = {
     ['pool-managerd pull --pools pools.yaml --pool chat', 'only what one pool needs'],
     ['pool-managerd pull hf:org/model-GGUF --quant Q4_K_M', 'a model of a Hugging Face hub'],
   ],
+  provision: [
+    ['pool-managerd provision --export pools.tar', 'here, where there is a network'],
+    ['pool-managerd provision --import pools.tar', 'there, where there is none'],
+  ],
   models: [['pool-managerd models', 'where each came from, and who uses it']],
   engines: [['pool-managerd engines', 'where each came from, and who uses it']],
   prune: [
