@@ -76,6 +76,16 @@ describe('a server that gives each connection little', () => {
     }
   });
 
+  it('behind a redirect is asked itself, and who redirects again only where that address is no longer good', async (context) => {
+    const { server, store, wanted } = await begin(context, [limited, limited, { kind: 'status', status: 403 }, limited]);
+    const front = await fileServer(context);
+    const reference = front.put('/m.gguf', { content, script: [{ kind: 'redirect', to: wanted.reference }] });
+    const path = await store.find({ ...wanted, reference }, passenger());
+    expect(readFileSync(path).equals(content)).toBe(true);
+    expect(front.asked).toHaveLength(2);
+    expect(server.asked.length).toBeGreaterThan(3);
+  });
+
   it('that becomes another file meanwhile is not put together with the first', async (context) => {
     const other = randomBytes(content.length);
     const { store, wanted } = await begin(context, [limited, limited, { kind: 'become', content: other }]);

@@ -94,7 +94,7 @@ const fetchOnce = async (part: Part, job: DownloadJob, report: JobReport): Promi
   } finally {
     response.destroy();
   }
-  await readWide(part, job, report);
+  await readWide(part, url, job, report);
 };
 
 /** Whether one connection is too slow for what is left, as told once it was looked at for long enough. */
@@ -114,10 +114,10 @@ const watchRate = (
 };
 
 /** What is left, over several connections; over one again where the server will not. */
-const readWide = async (part: Part, job: DownloadJob, report: JobReport): Promise<void> => {
+const readWide = async (part: Part, url: string, job: DownloadJob, report: JobReport): Promise<void> => {
   const { offset: from, total, validator } = part;
   if (total === null) throw new Error('it is not read side by side unless its size is known');
-  const wide = openWide(job, { from, total, validator }, job.patience.widening);
+  const wide = openWide(job, { url, from, total, validator }, job.patience.widening);
   const watch = watchFlow(() => from + wide.received(), wide.stop, job);
   const tell = nowAndThen(() => report.progress(from + wide.received(), total));
   try {

@@ -24,7 +24,8 @@ export const usualWidening: Widening = {
   afterMs: 3_000,
   enoughBytesPerMs: 50_000,
   leastBytes: 128 * 1024 * 1024,
-  chunkBytes: 16 * 1024 * 1024,
+  // Of what the daemon's unit may have in memory, downloads beside each other take little.
+  chunkBytes: 8 * 1024 * 1024,
   connections: 4,
 };
 
@@ -34,6 +35,8 @@ export class Narrow extends Error {
 }
 
 export interface Rest {
+  /** Where the file was found, behind all redirects. */
+  readonly url: string;
   readonly from: number;
   readonly total: number;
   readonly validator: string | null;
@@ -48,7 +51,7 @@ export interface Wide {
   stop(reason: Error): void;
 }
 
-export const openWide = (job: DownloadJob, { from, total, validator }: Rest, { chunkBytes, connections }: Widening): Wide => {
+export const openWide = (job: DownloadJob, { url, from, total, validator }: Rest, { chunkBytes, connections }: Widening): Wide => {
   const ending = new AbortController();
   let received = 0;
   const hear = (bytes: number): void => {
@@ -59,7 +62,7 @@ export const openWide = (job: DownloadJob, { from, total, validator }: Rest, { c
     let next = from;
     const ask = (): void => {
       for (; coming.length < connections && next < total; next += chunkBytes) {
-        const chunk = fetchChunk(job, { from: next, to: Math.min(total, next + chunkBytes) - 1, total, validator }, hear, ending.signal);
+        const chunk = fetchChunk(job, { url, from: next, to: Math.min(total, next + chunkBytes) - 1, total, validator }, hear, ending.signal);
         // It may fail before its turn; whoever waits for it then is told.
         chunk.catch(() => undefined);
         coming.push(chunk);
@@ -75,16 +78,20 @@ export const openWide = (job: DownloadJob, { from, total, validator }: Rest, { c
 };
 
 interface Chunk {
+  readonly url: string;
   readonly from: number;
   readonly to: number;
   readonly total: number;
   readonly validator: string | null;
 }
 
+const isRefusal = (status: number | undefined): boolean => status === 401 || status === 403 || status === 410;
+
 const fetchChunk = async (job: DownloadJob, chunk: Chunk, hear: (bytes: number) => void, signal: AbortSignal): Promise<readonly Buffer[]> => {
   const { from, to, validator } = chunk;
   const headers = { range: `bytes=${from}-${to}`, ...(validator === null ? {} : { 'if-range': validator }) };
-  const { response, url } = await get(job.url, { headers, credentials: job.headers, deadlineMs: job.patience.stallMs });
+  const credentials = new URL(chunk.url).origin === new URL(job.url).origin ? job.headers : {};
+  const { response, url } = await get(chunk.url, { headers, credentials, deadlineMs: job.patience.stallMs, signal });
   const end = (): void => void response.destroy(signal.reason);
   signal.addEventListener('abort', end, { once: true });
   try {
@@ -92,6 +99,9 @@ const fetchChunk = async (job: DownloadJob, chunk: Chunk, hear: (bytes: number) 
     const range = rangeOf(response.headers['content-range']);
     const found = validatorOf(response.headers);
     const isSame = range?.from === from && range.total === chunk.total && (validator === null || found === null || found === validator);
+    // An address that was good for a while: the next try asks for another.
+    if (isRefusal(response.statusCode) && chunk.url !== job.url)
+      throw new Interrupted('download_failed', `expected ${shownUrl(url)} to go on being sent, found HTTP ${response.statusCode}`);
     if (response.statusCode !== 206 || !isSame)
       throw new Narrow(`expected bytes ${from} to ${to} of ${shownUrl(url)}, found HTTP ${response.statusCode}`);
     const pieces: Buffer[] = [];
