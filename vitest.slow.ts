@@ -6,6 +6,7 @@
 export const slowTests: readonly string[] = [
   'test/demo/{tour,live}.test.ts',
   'test/e2e/*.test.ts',
+  'test/gpu/nvml.test.ts',
   'test/provisioning/{build-source,install-engine}.test.ts',
   'test/faults/*.test.ts',
 ];

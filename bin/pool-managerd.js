@@ -44,8 +44,9 @@ if (node === null) {
   process.exitCode = badSetup;
 } else if (node === process.execPath) {
   hideExperimentalWarnings();
-  // The first process of an engine's unit is to load little.
-  import(process.argv[2] === 'engine-exec' ? '../src/engine-exec/main.ts' : '../src/main.ts');
+  // The first process of an engine's unit is to load little, and so is the one that asks the driver.
+  const others = { 'engine-exec': '../src/engine-exec/main.ts', 'nvml-probe': '../src/gpu/nvml/main.ts' };
+  import(Object.hasOwn(others, process.argv[2] ?? '') ? others[process.argv[2]] : '../src/main.ts');
 } else {
   handOverTo(node);
 }

@@ -119,7 +119,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const { launcher, trees, listenerOwner } = openLaunching({ setting: environment.launcher, store, bootId });
   const liveRuns = (): readonly RunRecord[] => views.runs();
   const isAlive = async (run: RunRecord): Promise<boolean> => (await trees.membersOf(run)).length > 0;
-  const chosen = chooseSource(environment.gpuSource, { runs: async () => liveRuns(), isAlive });
+  const chosen = chooseSource(environment.gpuSource, { runs: async () => liveRuns(), isAlive, onNote: (note) => forPart(logger, 'gpu').info(note) });
   if (!chosen.ok) return { ok: false, problem: 'configuration', message: chosen.mistake };
   const { source } = chosen;
   const owners: Owners = async () => {

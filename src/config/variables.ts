@@ -59,7 +59,7 @@ export const environmentSchema = v.object({
   POOL_MANAGERD_GPU_SOURCE: variable(
     gpuSource(),
     'auto',
-    'Where facts about GPUs come from. Simulated cards are for the demo and tests, and no orchestratord elsewhere hears of them.',
+    'Where facts about GPUs come from. auto: nvidia-smi, and NVML (experimental) once it has listed the same cards. Simulated cards are for the demo and tests, and no orchestratord elsewhere hears of them.',
   ),
   POOL_MANAGERD_KERNEL_LOG: variable(
     path(),

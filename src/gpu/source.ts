@@ -3,6 +3,13 @@
  */
 import type { Cause, GpuSourceName, Inventory } from '../machines/vocabulary.ts';
 
+/** An Xid as the driver's events tell it: nothing but what and where. */
+export interface DriverXid {
+  readonly code: number;
+  readonly pciAddress: string;
+  readonly gpuInstanceId: number | null;
+}
+
 export interface GpuSource {
   readonly name: GpuSourceName;
   /**
@@ -12,6 +19,8 @@ export interface GpuSource {
   read(deadlineMs: number): Promise<Inventory | Cause>;
   /** The next look asks for what changes slowly too, which takes longer. Absent: this source has nothing of the kind. */
   wantDeep?(): void;
+  /** Xids as the driver tells them; returns what stops it. Absent: this source tells none. */
+  listen?(hear: (xid: DriverXid) => void): () => void;
   /** Ends helper processes. Does not wait for hung ones. */
   close(): void;
 }

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 
 /** Commands of the executable that are for no person. */
 export const stubEngineCommand = 'stub-llama-server';
+export const nvmlProbeCommand = 'nvml-probe';
 
 /** A command of `pool-managerd`: program and arguments. */
 export const ownCommand = (...args: readonly string[]): readonly [program: string, args: readonly string[]] =>
