@@ -21,7 +21,7 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: reporters(),
     projects: [
-      { test: { ...common, name: 'processes', include: [withProcesses], exclude: [...slowTests], globalSetup: 'test/kit/compile-once.ts' } },
+      { test: { ...common, name: 'processes', include: [withProcesses], exclude: [...slowTests], globalSetup: 'test/kit/package-once.ts' } },
       // Many files in one process: starting one for each would take longer than their tests.
       { test: { ...common, name: 'units', include: ['test/**/*.test.ts'], exclude: ['test/system/**', withProcesses], isolate: false } },
       './vitest.features.config.ts',

@@ -12,7 +12,7 @@ export default defineProject({
     maxWorkers: 2,
     // Each of them is a daemon or two.
     maxConcurrency: 3,
-    globalSetup: 'test/kit/compile-once.ts',
+    globalSetup: 'test/kit/package-once.ts',
     testTimeout: 60_000,
     hookTimeout: 30_000,
     setupFiles: ['test/kit/no-stray-warnings.ts', 'test/features/steps.ts'],

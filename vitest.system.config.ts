@@ -11,7 +11,7 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 120_000,
     restoreMocks: true,
-    globalSetup: 'test/kit/compile-once.ts',
+    globalSetup: 'test/kit/package-once.ts',
     setupFiles: ['test/kit/no-stray-warnings.ts'],
     dangerouslyIgnoreUnhandledErrors: false,
     reporters: reporters(),

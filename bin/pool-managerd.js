@@ -4,6 +4,7 @@
  * hands over to the Node in node_modules, and without that it says what to do and exits with 78.
  */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { badSetup, findNode, whatToDo } from './find-node.js';
 
@@ -44,9 +45,12 @@ if (node === null) {
   process.exitCode = badSetup;
 } else if (node === process.execPath) {
   hideExperimentalWarnings();
+  // The sources in a checkout, the scripts made of them in a package.
+  const inSources = existsSync(new URL('../src/main.ts', import.meta.url));
   // The first process of an engine's unit is to load little, and so is the one that asks the driver.
-  const others = { 'engine-exec': '../src/engine-exec/main.ts', 'nvml-probe': '../src/gpu/nvml/main.ts' };
-  import(Object.hasOwn(others, process.argv[2] ?? '') ? others[process.argv[2]] : '../src/main.ts');
+  if (process.argv[2] === 'engine-exec') import(inSources ? '../src/engine-exec/main.ts' : '../lib/engine-exec.js');
+  else if (process.argv[2] === 'nvml-probe') import(inSources ? '../src/gpu/nvml/main.ts' : '../lib/nvml-probe.js');
+  else import(inSources ? '../src/main.ts' : '../lib/main.js');
 } else {
   handOverTo(node);
 }

@@ -40,10 +40,11 @@ export const serveDaemon = async (): Promise<number> => {
   const log = forPart(logger, 'daemon');
   for (const warning of config.warnings) log.warn(warning);
   crashLoudly(log);
+  const orders = awaitOrders();
   try {
     const started = await startDaemon({ config, logger, listener, version });
     if (!started.ok) return refuse([started.message], refusalCodes[started.problem]);
-    return await live(started.daemon, config, notifier, log);
+    return await live(started.daemon, orders, config, notifier, log);
   } finally {
     notifier.close();
     lock.release();
@@ -77,24 +78,37 @@ const lockState = (stateDir: string): { readonly release: () => void } | number 
   }
 };
 
-/** From ready to the end that a signal orders. Resolves with the exit code. */
-const live = async (daemon: Daemon, config: Config, notifier: Notifier, log: Logger): Promise<number> => {
-  const stopWatchdog = createWatchdog({ notifier, usec: notifier.watchdogUsec, isHealthy: () => daemon.isHealthy() });
-  const sayStatus = setInterval(() => notifier.status(daemon.statusLine()), 5_000);
-  process.on('SIGHUP', () => void reload(daemon, notifier, log));
-  const ordered = Promise.withResolvers<NodeJS.Signals>();
+interface Orders {
+  /** The first signal that asks for an orderly end. */
+  readonly end: Promise<NodeJS.Signals>;
+  /** The second. */
+  readonly again: Promise<void>;
+}
+
+/** Heard from the first moment on: what comes while the daemon starts is done as soon as it has. */
+const awaitOrders = (): Orders => {
+  const [end, again] = [Promise.withResolvers<NodeJS.Signals>(), Promise.withResolvers<void>()];
   let signals = 0;
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
       signals += 1;
-      ordered.resolve(signal);
-      if (signals > 1) daemon.hurry();
+      if (signals > 1) again.resolve();
+      else end.resolve(signal);
     });
+  return { end: end.promise, again: again.promise };
+};
+
+/** From ready to the end that a signal orders. Resolves with the exit code. */
+const live = async (daemon: Daemon, orders: Orders, config: Config, notifier: Notifier, log: Logger): Promise<number> => {
+  const stopWatchdog = createWatchdog({ notifier, usec: notifier.watchdogUsec, isHealthy: () => daemon.isHealthy() });
+  const sayStatus = setInterval(() => notifier.status(daemon.statusLine()), 5_000);
+  process.on('SIGHUP', () => void reload(daemon, notifier, log));
+  void orders.again.then(() => daemon.hurry());
   await daemon.booted;
   await notifier.ready(daemon.statusLine()).catch((thrown: unknown) => log.error({ err: thrown }, 'systemd was not told that the daemon is ready'));
   // Where NODE_COMPILE_CACHE is set, the next start finds this one's work.
   flushCompileCache();
-  const signal = await ordered.promise;
+  const signal = await orders.end;
   log.info({ signal, mode: config.environment.shutdown }, 'stopping');
   clearInterval(sayStatus);
   await notifier.stopping(`stopping (${config.environment.shutdown})`).catch(() => undefined);

@@ -1,4 +1,4 @@
-/** The version of this build, from package.json; in the executable also the commit and its date, which the build puts in. */
+/** The version of this build, from package.json; in built forms also the commit and its date, which the build puts in. */
 import manifest from '../package.json' with { type: 'json' };
 
 interface Build {
@@ -7,7 +7,7 @@ interface Build {
 }
 
 declare global {
-  /** Replaced by the build (tools/build.ts); not there where the sources run. */
+  /** Replaced by the build (tools/build/bundle.ts); not there where the sources run. */
   var poolManagerdBuild: Build | undefined;
 }
 

@@ -4,11 +4,9 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { charts } from '../../src/machines/charts.ts';
 import type { NodeContext } from '../../src/machines/node/context.ts';
-import { nodeMachine } from '../../src/machines/node/machine.ts';
-import { poolMachine } from '../../src/machines/pool/machine.ts';
 import { type PoolSnapshot, poolView } from '../../src/machines/pool/view.ts';
-import { registrationMachine } from '../../src/machines/registration/machine.ts';
 import { type Replay, replay } from '../../src/machines/replay.ts';
 import type { PoolStatus } from '../../src/machines/views.ts';
 import { contextDigest } from '../../src/observe/journal-lines.ts';
@@ -26,8 +24,6 @@ export interface Lives {
   read(last: Said | null): LifeReport;
 }
 
-const machines = { node: nodeMachine, pool: poolMachine, registration: registrationMachine };
-
 export const followLives = (stateDir: string): Lives => {
   const file = join(stateDir, 'journal', 'events.jsonl');
   let offset = 0;
@@ -39,7 +35,7 @@ export const followLives = (stateDir: string): Lives => {
         .split('\n')
         .filter((line) => line !== '')
         .map(parseLine);
-      const told = replay(lines, { machines, digest: contextDigest });
+      const told = replay(lines, { machines: charts, digest: contextDigest });
       return {
         problems: [...foldProblems(told), ...arrowProblems(told), ...(last === null ? [] : apiProblems(told, lines, last))],
         folded: told.folded,

@@ -12,9 +12,9 @@ import { join, resolve } from 'node:path';
 import type { TestContext } from 'vitest';
 import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
 import { secondBerthOf } from '../../src/machines/policies/berths.ts';
-import { compiled } from './compiled.ts';
 import { type DaemonApi, daemonApi } from './daemon-api.ts';
 import { freePorts } from './free-ports.ts';
+import { commandUnderTest, compiledUnderTest, stubUnderTest } from './package-under-test.ts';
 import { processesIn } from './processes-in.ts';
 import { until } from './until.ts';
 
@@ -111,7 +111,6 @@ export const filesWith = (dir: string, text: string): readonly string[] =>
 
 const longestRead = 1024 ** 3;
 
-const command = resolve(import.meta.dirname, '../../bin/pool-managerd.js');
 /** `EXECUTABLE=dist/pool-managerd` has that one tested. */
 const executable = process.env['EXECUTABLE'] ? resolve(process.env['EXECUTABLE']) : null;
 const portsPerHouse = 8;
@@ -137,7 +136,9 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
   const poolsFile = join(dir, 'pools.yaml');
   const model = join(dir, 'model.gguf');
   const ports = await freePorts(portsPerHouse);
-  const executable = await writeStubExecutable(join(dir, 'bin'));
+  const [command, compiled, stub] = await Promise.all([commandUnderTest(), compiledUnderTest(), stubUnderTest()]);
+  const engine = await writeStubExecutable(join(dir, 'bin'), stub);
+  const program = executable === null ? [process.execPath, command] : [executable];
   await mkdir(runtimeDir);
   await writeFile(model, 'a model');
   const children: Child[] = [];
@@ -161,7 +162,7 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
     ...env,
   };
   const launch = (more: Readonly<Record<string, string>>, under: readonly string[] = []): Child => {
-    const child = launchDaemon(dir, children.length, { ...ownEnv, ...more }, under);
+    const child = launchDaemon(dir, children.length, { ...ownEnv, ...more }, [...under, ...program]);
     children.push(child);
     return child;
   };
@@ -192,7 +193,11 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
     poolsFile,
     model,
     ports,
-    stub: (id, changes = {}) => ({ ...quickPool(id, model, executable), ...changes, env: { ...quickEnv, ...changes.env } }),
+    stub: (id, changes = {}) => ({
+      ...quickPool(id, model, engine),
+      ...changes,
+      env: { STUB_LOAD_MS: '0', NODE_COMPILE_CACHE: compiled, ...changes.env },
+    }),
     declare: (pools) => writeFile(poolsFile, typeof pools === 'string' ? pools : JSON.stringify({ pools }, null, 1)),
     begin,
     start: (more = {}) => begin(more).up(),
@@ -221,11 +226,11 @@ interface Child {
 }
 
 /** Its output goes to files: a daemon that is killed leaves no pipe half read. */
-const launchDaemon = (dir: string, index: number, env: Readonly<Record<string, string>>, under: readonly string[]): Child => {
+const launchDaemon = (dir: string, index: number, env: Readonly<Record<string, string>>, command: readonly string[]): Child => {
   const [out, err] = [join(dir, `daemon-${index}.log`), join(dir, `daemon-${index}.err`)];
   const begun = performance.now();
   const files = [openSync(out, 'w'), openSync(err, 'w')];
-  const [program = '', ...argv] = [...under, ...(executable === null ? [process.execPath, command] : [executable]), 'serve'];
+  const [program = '', ...argv] = [...command, 'serve'];
   const child = spawn(program, argv, { cwd: dir, env: { ...env }, stdio: ['ignore', ...files] });
   for (const fd of files) closeSync(fd);
   const errors = () => readFileSync(err, 'utf8');
@@ -266,8 +271,6 @@ const recordsOf = (output: string): readonly LogRecord[] =>
     .split('\n')
     .slice(0, -1)
     .map((line) => JSON.parse(line));
-
-const quickEnv = { STUB_LOAD_MS: '0', NODE_COMPILE_CACHE: compiled };
 
 const quickPool = (id: string, model: string, executable: string): Declared => ({
   id,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEngineRecord } from '../../src/provisioning/engines/record.ts';
-import { makeExecutable } from '../../tools/build.ts';
+import { makeExecutable } from '../../tools/build/executable.ts';
 import { fileServer, sha256Of } from '../kit/file-server.ts';
 import { realEngine } from '../kit/llama-server.ts';
 import { releaseOf } from '../kit/release.ts';

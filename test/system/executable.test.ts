@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
 import { nvmlProbeCommand, stubEngineCommand } from '../../src/os/self.ts';
-import { makeExecutable } from '../../tools/build.ts';
+import { makeExecutable } from '../../tools/build/executable.ts';
 import { makeBareRoot, whyNoBareRoot } from '../kit/bare-root.ts';
 import { openHouse } from '../kit/daemon.ts';
 import { freePorts } from '../kit/free-ports.ts';
@@ -47,7 +47,7 @@ describe('the executable', () => {
   });
 
   it('contains no path of the machine that built it', () => {
-    for (const part of ['pool-managerd', 'pool-managerd.mjs', 'provisioning-worker.mjs']) {
+    for (const part of ['pool-managerd', 'pool-managerd.mjs', 'provisioning-worker.js']) {
       const bytes = readFileSync(join(dir, part));
       expect(
         [root, dir].filter((path) => bytes.includes(path)),

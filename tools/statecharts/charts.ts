@@ -1,20 +1,12 @@
 /** The machines that have a picture, and the three files of each. Adding a machine is adding a row. */
 import type { AnyStateMachine } from 'xstate';
-import { gpuMachine } from '../../src/machines/gpu/machine.ts';
-import { nodeMachine } from '../../src/machines/node/machine.ts';
-import { poolMachine } from '../../src/machines/pool/machine.ts';
-import { registrationMachine } from '../../src/machines/registration/machine.ts';
+import { charts } from '../../src/machines/charts.ts';
 import { configJson } from './config-json.ts';
 import { drawMermaid } from './draw-mermaid.ts';
 import { drawSvg } from './draw-svg.ts';
 import { readChart } from './read-chart.ts';
 
-export const chartedMachines: Readonly<Record<string, AnyStateMachine>> = {
-  pool: poolMachine,
-  node: nodeMachine,
-  registration: registrationMachine,
-  gpu: gpuMachine,
-};
+export const chartedMachines: Readonly<Record<string, AnyStateMachine>> = charts;
 
 /** File name in `statecharts/` → its text. */
 export const chartFiles = async (): Promise<Readonly<Record<string, string>>> =>

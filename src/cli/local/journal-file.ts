@@ -1,10 +1,7 @@
 /** A journal's file as `replay` and `explain` take it: lines of JSON, of a form that this version knows, and the charts to fold them. */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { gpuMachine } from '../../machines/gpu/machine.ts';
-import { nodeMachine } from '../../machines/node/machine.ts';
-import { poolMachine } from '../../machines/pool/machine.ts';
-import { registrationMachine } from '../../machines/registration/machine.ts';
+import { charts } from '../../machines/charts.ts';
 import type { ReplayOptions } from '../../machines/replay.ts';
 import { contextDigest, journalForm } from '../../observe/journal-lines.ts';
 import { at, numberAt, textAt } from '../../observe/look.ts';
@@ -12,7 +9,7 @@ import { parseLine } from '../../observe/read-lines.ts';
 import { CliError, exitCodes } from '../exit.ts';
 
 export const folding: ReplayOptions = {
-  machines: { node: nodeMachine, pool: poolMachine, registration: registrationMachine, gpu: gpuMachine },
+  machines: charts,
   digest: contextDigest,
 };
 

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeExecutable } from '../../../tools/build.ts';
+import { makeExecutable } from '../../../tools/build/executable.ts';
 import { type House, main, moveIn, whyNoHouse } from '../../kit/nspawn/house.ts';
 import { bootMachine, type Machine } from '../../kit/nspawn/machine.ts';
 
