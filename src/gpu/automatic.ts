@@ -7,6 +7,8 @@
 import { isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { Cause, Inventory } from '../machines/vocabulary.ts';
+import { byReading, type Follower, type FollowOrder, follow } from './follow.ts';
+import { isHang } from './nvidia-smi.ts';
 import type { NvmlSource } from './nvml/nvml.ts';
 import type { GpuSource } from './source.ts';
 
@@ -22,23 +24,33 @@ const tryWithinMs = 10_000;
 
 export const automatic = ({ smi, nvml, onNote }: AutomaticDeps): GpuSource => {
   let standing: 'untried' | 'trying' | 'proven' | 'unusable' = 'untried';
+  /** Those that follow begin anew, with the other one. */
+  const changed = new Set<() => void>();
 
   const giveUp = (why: string): void => {
+    const wasUsed = standing === 'proven';
     standing = 'unusable';
     nvml.close();
     onNote(`facts about GPUs come from nvidia-smi; NVML is not used: ${why}`);
+    if (wasUsed) for (const change of [...changed]) change();
   };
   const judge = (read: Inventory | Cause, known: Inventory | null): void => {
     const lacks = nvml.lacks() ?? whatDiffers(read, known);
-    standing = isCause(read) ? 'untried' : 'proven';
-    if (lacks !== null) giveUp(lacks);
-    else if (!isCause(read))
+    if (lacks !== null) {
+      giveUp(lacks);
+    } else if (isCause(read)) {
+      standing = 'untried';
+    } else {
+      standing = 'proven';
       onNote('facts about GPUs come through NVML from now on, which is experimental; POOL_MANAGERD_GPU_SOURCE=nvidia-smi does without');
+      for (const change of [...changed]) change();
+    }
   };
-  const tryNvml = async (deadlineMs: number, known: Inventory | null): Promise<Inventory | Cause> => {
+  /** After a look by nvidia-smi that did not hang. */
+  const tryNvml = async (deadlineMs: number, known: Inventory | Cause): Promise<Inventory | Cause> => {
     standing = 'trying';
     const read = await nvml.read(deadlineMs);
-    judge(read, known);
+    judge(read, isCause(known) ? null : known);
     return read;
   };
 
@@ -51,6 +63,17 @@ export const automatic = ({ smi, nvml, onNote }: AutomaticDeps): GpuSource => {
     return smi.read(Math.max(1, until - stamp().mono));
   };
 
+  const begin = (order: FollowOrder): Follower => {
+    if (standing === 'proven') return byReading({ read: readProven }, order);
+    return follow(smi, {
+      ...order,
+      hear: (look, begunMono) => {
+        order.hear(look, begunMono);
+        if (standing === 'untried' && !isHang(look)) void tryNvml(tryWithinMs, look);
+      },
+    });
+  };
+
   return {
     get name() {
       return standing === 'proven' ? nvml.name : smi.name;
@@ -59,13 +82,26 @@ export const automatic = ({ smi, nvml, onNote }: AutomaticDeps): GpuSource => {
       if (standing === 'proven') return readProven(deadlineMs);
       const until = stamp().mono + deadlineMs;
       const read = await smi.read(deadlineMs);
-      if (standing !== 'untried') return read;
-      if (!isCause(read)) void tryNvml(tryWithinMs, read);
-      else if (!isHang(read) && until - stamp().mono > 0) {
-        const other = await tryNvml(until - stamp().mono, null);
-        return isCause(other) ? read : other;
-      }
-      return read;
+      if (standing !== 'untried' || isHang(read)) return read;
+      const tried = tryNvml(isCause(read) ? Math.max(1, until - stamp().mono) : tryWithinMs, read);
+      if (!isCause(read)) return read;
+      const other = await tried;
+      return isCause(other) ? read : other;
+    },
+    follow: (order) => {
+      let follower = begin(order);
+      const change = (): void => {
+        follower.stop();
+        follower = begin(order);
+      };
+      changed.add(change);
+      return {
+        look: () => follower.look(),
+        stop: () => {
+          changed.delete(change);
+          follower.stop();
+        },
+      };
     },
     wantDeep: () => {
       smi.wantDeep?.();
@@ -90,5 +126,3 @@ const uuidsOf = ({ gpus }: Inventory): string =>
     .map(({ uuid }) => uuid)
     .sort()
     .join(', ');
-
-const isHang = ({ details }: Cause): boolean => details?.['hanging_ms'] !== undefined;
