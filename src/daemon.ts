@@ -50,6 +50,7 @@ import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { watchLoopLag } from './os/loop-lag.ts';
 import { createTlsFetch } from './os/tls-fetch.ts';
+import { openContainers } from './provisioning/container/runtime.ts';
 import { hubSettings } from './provisioning/hub/settings.ts';
 import { openProvisioning } from './provisioning/provisioning.ts';
 import { storePaths } from './provisioning/store/paths.ts';
@@ -116,7 +117,8 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   await sweepLeftovers(runtimeDir);
 
   // --- what the charts ask for
-  const { launcher, trees, listenerOwner } = openLaunching({ setting: environment.launcher, store, bootId });
+  const containers = openContainers({ env: process.env });
+  const { launcher, trees, listenerOwner, sweepContainers } = openLaunching({ setting: environment.launcher, store, containers, bootId });
   const liveRuns = (): readonly RunRecord[] => views.runs();
   const isAlive = async (run: RunRecord): Promise<boolean> => (await trees.membersOf(run)).length > 0;
   const chosen = chooseSource(environment.gpuSource, { runs: async () => liveRuns(), isAlive, onNote: (note) => forPart(logger, 'gpu').info(note) });
@@ -141,6 +143,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     simulated,
     hub: hubSettings(process.env, homedir()),
     env: process.env,
+    containers: launcher.name === 'detached' ? containers : null,
     architectures: async () => (simulated ? [] : architecturesOf(await source.read(gpuReadDeadlineMs))),
   });
 
@@ -158,6 +161,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     ports: portLeases({ range: environment.portRange }),
     source,
     listenerOwner,
+    sweepContainers,
     owners,
     learned,
     vramUsedBytes: (run) => views.vramUsedBytes(run.poolId),

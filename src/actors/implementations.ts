@@ -59,6 +59,7 @@ export interface Effects extends Provisioning {
   readonly hashOf: (spec: PoolSpec) => string;
   /** What could not be kept on disk of a pool that is gone or of a watch that goes on. */
   readonly onTrouble: (poolId: string, cause: Cause) => void;
+  readonly sweepContainers: (recorded: readonly RunRecord[]) => Promise<readonly string[]>;
   readonly bootId: string;
   readonly advertiseHost: string;
   readonly baseDir: string;

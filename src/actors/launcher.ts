@@ -1,6 +1,6 @@
 /**
- * How an engine process is started, watched and ended. Two launchers stand behind this interface: `detached` (own session,
- * exit seen through a FIFO) and `systemd` (own unit).
+ * How an engine process is started, watched and ended. Three launchers stand behind this interface: `detached` (own session,
+ * exit seen through a FIFO), `systemd` (own unit) and `container` (of podman or docker).
  */
 import type { LaunchPlan } from '../engines/adapter.ts';
 import type { EngineExit, RunRecord } from '../machines/vocabulary.ts';

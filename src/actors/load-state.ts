@@ -10,7 +10,7 @@ import { causeOf, isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { BootState, nodeActors } from '../machines/node/actors.ts';
 import type { Failure } from '../machines/pool/actors.ts';
-import type { Cause, PoolSpec } from '../machines/vocabulary.ts';
+import type { Cause, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import { type BootPlan, type Configured, type Found, type Leftover, planBoot } from '../state/boot-plan.ts';
 import { folders, type ShelfName, type StateStore } from '../state/store.ts';
 import { sweepExitFifos } from './launch/exit-fifo.ts';
@@ -21,6 +21,8 @@ export interface LoadStateDeps {
   readonly configured: () => readonly Configured[];
   readonly hashOf: (spec: PoolSpec) => string;
   readonly bootId: string;
+  /** Removes the containers of starts that none of these runs names, and says which; absent: there are none. */
+  readonly sweepContainers?: (recorded: readonly RunRecord[]) => Promise<readonly string[]>;
 }
 
 export const loadState = (deps: LoadStateDeps): typeof nodeActors.loadState =>
@@ -30,6 +32,8 @@ export const loadState = (deps: LoadStateDeps): typeof nodeActors.loadState =>
       const plan = planBoot(foundIn(lists, deps));
       const failures = await carryOut(plan, deps.store);
       const fifos = await sweepExitFifos(deps.store.dir, lists.runs.values).catch((thrown: unknown) => causeOf(thrown, 'state_store_failed'));
+      const ofThisBoot = lists.runs.values.filter(({ bootId }) => bootId === deps.bootId);
+      const strays = (await deps.sweepContainers?.(ofThisBoot)) ?? [];
       return {
         pools: plan.pools,
         setAside: [
@@ -42,6 +46,7 @@ export const loadState = (deps: LoadStateDeps): typeof nodeActors.loadState =>
           ...sweptIn(lists),
           ...plan.leftovers.map(said),
           ...(isCause(fifos) ? [] : fifos.map((path) => `${relative(deps.store.dir, path)}: of a start that was cut off`)),
+          ...strays.map((name) => `container ${name}: of a start that no record names`),
         ],
         ...stamp(),
       };

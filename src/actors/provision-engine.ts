@@ -1,5 +1,5 @@
 /**
- * Makes the engine of a pool present: found on the machine, or installed from a release, and asked for version and flags.
+ * Makes the engine of a pool present: found on the machine, or installed, and asked for version and flags.
  * Undo: what is under way is given up, and gone on with by whoever asks next.
  */
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
@@ -31,26 +31,17 @@ export const provisionEngine = (deps: ProvisionEngineDeps): typeof poolActors.pr
   const ask = askExecutable({ deadlineMs: deps.askDeadlineMs ?? defaultAskDeadlineMs });
   return fromPromise<EnginePresent & Stamp, { readonly spec: PoolSpec }>(async ({ input: { spec }, self, signal }) => {
     try {
-      if (spec.provisioning.mode === 'external') {
-        const adapter = adapterFor(spec.engine);
-        const executable = await findExecutable(spec.provisioning.executable, adapter, deps);
-        return { executable, ...(await ask(executable, adapter, askingEnvironment(), signal)), ...stamp() };
-      }
       const work = deps.engineOf(spec);
-      if (work === null) throw unknownMode(spec.provisioning.mode);
-      return { ...(await work.run({ report: tellPool(self, 'engine'), signal })), ...stamp() };
+      if (work !== null) return { ...(await work.run({ report: tellPool(self, 'engine'), signal })), ...stamp() };
+      const adapter = adapterFor(spec.engine);
+      const named = spec.provisioning.mode === 'external' ? spec.provisioning.executable : null;
+      const executable = await findExecutable(named, adapter, deps);
+      return { executable, ...(await ask(executable, adapter, askingEnvironment(), signal)), ...stamp() };
     } catch (thrown) {
       throw { cause: causeOf(thrown, 'engine_missing'), ...stamp() } satisfies Failure;
     }
   });
 };
-
-const unknownMode = (mode: string): CauseError =>
-  new CauseError({
-    code: 'engine_incompatible',
-    message: `expected provisioning.mode external, binary, package or source, which this version knows, found ${mode}; install the engine and set \`provisioning.executable\``,
-    details: { mode },
-  });
 
 const findExecutable = (
   executable: string | null,

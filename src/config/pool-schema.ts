@@ -87,6 +87,7 @@ const provisioning = v.variant(
         map({
           image: described(matching(/^[a-z0-9][\w./:-]{0,254}$/, 'an image name without digest'), 'Name of the image.'),
           digest: described(digest(), 'Digest of the image.'),
+          executable: described(orNull(path()), "The engine's program in the image; null: its entrypoint, or by its usual name."),
         }),
         'What is run.',
       ),

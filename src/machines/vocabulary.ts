@@ -96,7 +96,15 @@ export type Provisioning =
       };
     }
   | { readonly mode: 'package'; readonly package: { readonly name: string; readonly version: string } }
-  | { readonly mode: 'container'; readonly container: { readonly image: string; readonly digest: string } };
+  | {
+      readonly mode: 'container';
+      readonly container: {
+        readonly image: string;
+        readonly digest: string;
+        /** In the image; `null`: its entrypoint, or by its usual name. */
+        readonly executable: string | null;
+      };
+    };
 
 /** What pool-managerd must be told of an engine that it does not know. `flags` may use {host} {port} {model} {slots} {ctx}. */
 export interface CustomEngine {
@@ -293,12 +301,14 @@ export interface RunRecord {
   readonly poolId: string;
   /** Nonce of this start, also in the handoff file. */
   readonly incarnation: string;
-  readonly launcher: 'detached' | 'systemd';
+  readonly launcher: 'detached' | 'systemd' | 'container';
   readonly pid: number;
   /** `/proc/<pid>/stat` field 22, clock ticks since boot. */
   readonly startTime: number;
   readonly bootId: string;
+  /** systemd: its unit. container: runtime and name, `podman:pool-managerd-chat-…`. */
   readonly unit: string | null;
+  /** systemd: InvocationID of the unit. container: its id. */
   readonly invocationId: string | null;
   readonly host: string;
   readonly port: number;
@@ -314,7 +324,7 @@ export interface RunRecord {
   readonly simulated: boolean;
   /** Output of both streams. */
   readonly logFile: string;
-  /** FIFO whose end-of-file is the exit of a detached engine. */
+  /** FIFO whose end-of-file is the exit of a detached engine; `null`: another launcher's. */
   readonly exitFifo: string | null;
   readonly startedAt: number;
   readonly startedMono: number;

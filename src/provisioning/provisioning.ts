@@ -3,6 +3,9 @@
  * machine already (mode `external`) are none of its business.
  */
 import type { EnginePresent, PoolSpec } from '../machines/vocabulary.ts';
+import { imageReference } from './container/image.ts';
+import { createInstallImage } from './container/install-image.ts';
+import type { Containers } from './container/runtime.ts';
 import { createInstallEngine } from './engines/install.ts';
 import type { HubSettings } from './hub/settings.ts';
 import { createEnsureModel } from './models/ensure.ts';
@@ -22,7 +25,7 @@ export interface EngineWork {
 
 export interface Provisioning {
   readonly findModel: FindModel;
-  /** Null: nothing is to be made in this mode, or this version does not know it. */
+  /** Null: nothing is to be made in this mode. */
   readonly engineOf: (spec: PoolSpec) => EngineWork | null;
 }
 
@@ -34,6 +37,8 @@ export interface ProvisioningDeps {
   readonly hub: HubSettings;
   /** Compute capabilities of the GPUs, as `90`; empty: not known, or simulated. */
   readonly architectures: () => Promise<readonly string[]>;
+  /** Null: engines of this daemon are units of their own, which containers cannot be. */
+  readonly containers: Containers | null;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -42,6 +47,7 @@ export const openProvisioning = ({ hub, ...own }: ProvisioningDeps): Provisionin
   const install = createInstallEngine(deps);
   const installPackage = createInstallPackage(deps);
   const build = createBuildSource(deps);
+  const installImage = createInstallImage(deps);
   return {
     findModel: createFindModel({ ...own, hub, ensure: createEnsureModel() }),
     engineOf: ({ engine, provisioning }) => {
@@ -59,7 +65,11 @@ export const openProvisioning = ({ hub, ...own }: ProvisioningDeps): Provisionin
           const wanted = { engine, ...source, cmakeFlags: how.cmake_flags, generator: how.generator, cacheDir: how.cache_dir };
           return { what: `${source.repo} ${source.ref}`, run: (passenger) => build(wanted, passenger) };
         }
-        default:
+        case 'container': {
+          const { container } = provisioning;
+          return { what: imageReference(container), run: (passenger) => installImage({ engine, ...container }, passenger) };
+        }
+        case 'external':
           return null;
       }
     },

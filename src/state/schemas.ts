@@ -47,7 +47,10 @@ const provisioning = v.variant('mode', [
     }),
   }),
   v.strictObject({ mode: v.literal('package'), package: v.strictObject({ name: text, version: text }) }),
-  v.strictObject({ mode: v.literal('container'), container: v.strictObject({ image: text, digest: text }) }),
+  v.strictObject({
+    mode: v.literal('container'),
+    container: v.strictObject({ image: text, digest: text, executable: v.optional(v.nullable(text), null) }),
+  }),
 ]);
 
 const customEngine = v.strictObject({
@@ -93,7 +96,7 @@ export const runRecordSchema = exactly<RunRecord>()(
     version,
     poolId,
     incarnation: name,
-    launcher: v.picklist(['detached', 'systemd']),
+    launcher: v.picklist(['detached', 'systemd', 'container']),
     pid,
     startTime: whole,
     bootId: name,

@@ -106,13 +106,6 @@ describe('an engine that is there already', () => {
       cause: { code: verdict === 'incompatible' ? 'engine_incompatible' : 'start_stalled', message: expect.stringContaining(message) },
     });
   });
-
-  it('is not known by a mode of later versions', async () => {
-    const provisioning = { mode: 'container', container: { image: 'vllm', digest: `sha256:${'0'.repeat(64)}` } } as const;
-    await expect(engineFrom({ baseDir: '/' })({ provisioning })).rejects.toMatchObject({
-      cause: { code: 'engine_incompatible', message: expect.stringContaining('external') },
-    });
-  });
 });
 
 describe('a model that is there already', () => {

@@ -169,13 +169,13 @@ export const requirements: readonly Requirement[] = [
     asks: 'Provisioning in five modes, or failure with guidance; ready only after it.',
     code: ['src/actors/provision-engine.ts', 'src/actors/provision-model.ts'],
     tests: [
-      ...by('actors/provision.test.ts', 'is not known by a mode of later versions', 'is looked for on the PATH'),
+      ...by('actors/provision.test.ts', 'is looked for on the PATH'),
       ...by('provisioning/install-engine.test.ts', 'is fetched, unpacked, asked what it can do, and found as it is from then on'),
       ...by('provisioning/build-source.test.ts', 'is checked out, built for the GPUs that there are, tested, and used again'),
       ...by('provisioning/install-package.test.ts', 'is installed into an environment of its own, tested, and used again as it is'),
+      ...by('system/containers.test.ts', 'is pulled by its digest, asked inside what it can do, and remembered'),
       ...by('machines/pool/starting.ts', 'what cannot be provisioned ends by its reason'),
     ],
-    missing: 'the mode container',
   },
   {
     ids: ['ORCH-3800–3832', '§2.13'],

@@ -45,7 +45,7 @@ describe('A state store', () => {
         },
       }),
       gpuSpec({ provisioning: { mode: 'package', package: { name: 'vllm', version: '1' } } }),
-      gpuSpec({ provisioning: { mode: 'container', container: { image: 'i', digest: 'd' } } }),
+      gpuSpec({ provisioning: { mode: 'container', container: { image: 'i', digest: 'd', executable: null } } }),
       gpuSpec({
         engine: 'custom',
         devices: [0, 'GPU-0'],

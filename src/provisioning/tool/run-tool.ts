@@ -14,6 +14,8 @@ export interface ToolEnd {
   readonly ok: boolean;
   /** Of standard output, as long as it is short. */
   readonly stdout: string;
+  /** Of both streams as they came, the end of it. */
+  readonly said: string;
   /** How it ended and what it said last. */
   readonly found: string;
 }
@@ -52,7 +54,7 @@ export const runTool = ({ file, argv, env, silenceMs }: ToolRun, signal: AbortSi
       clearTimeout(quiet);
       signal.removeEventListener('abort', end);
       if (signal.aborted) reject(signal.reason);
-      else resolve({ ok, stdout, found: `${silent ? `no word for ${silenceMs} ms` : how}: ${JSON.stringify(said.trim().slice(-mostTold))}` });
+      else resolve({ ok, stdout, said, found: `${silent ? `no word for ${silenceMs} ms` : how}: ${JSON.stringify(said.trim().slice(-mostTold))}` });
     };
     child?.once('close', (code, by) => finish(code === 0 && !silent, by === null ? `exit code ${code}` : `an end by ${by}`));
   });

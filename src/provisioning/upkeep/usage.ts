@@ -3,6 +3,7 @@
  * Pure.
  */
 import type { PoolSpec } from '../../machines/vocabulary.ts';
+import { containerKey } from '../container/install-image.ts';
 import { engineKey } from '../engines/install.ts';
 import type { EngineRecord } from '../engines/record.ts';
 import { shownUrl } from '../fetch/failures.ts';
@@ -44,7 +45,9 @@ const isEngineOf = ({ engine, provisioning }: PoolSpec, key: string): boolean =>
       return packageKey({ ...provisioning.package, engine }) === key;
     case 'source':
       return key.startsWith(`${sourceKeyStart({ ...provisioning.source, engine })}-`);
-    default:
+    case 'container':
+      return containerKey({ ...provisioning.container, engine }) === key;
+    case 'external':
       return false;
   }
 };

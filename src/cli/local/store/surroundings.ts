@@ -7,6 +7,7 @@ import { loadPools } from '../../../config/pools-file.ts';
 import { architecturesOf } from '../../../gpu/architectures.ts';
 import { chooseSource, type GpuSourceSetting } from '../../../gpu/choose-source.ts';
 import type { PoolSpec } from '../../../machines/vocabulary.ts';
+import { openContainers } from '../../../provisioning/container/runtime.ts';
 import { hubSettings } from '../../../provisioning/hub/settings.ts';
 import { openProvisioning, type Provisioning } from '../../../provisioning/provisioning.ts';
 import { type StorePaths, storePaths } from '../../../provisioning/store/paths.ts';
@@ -47,6 +48,7 @@ export const lookAround = ({ env }: CliContext, poolsFile: string | null, pools:
       baseDir,
       hub,
       env,
+      containers: openContainers({ env }),
       simulated: environment.gpuSource.kind === 'simulated',
       architectures: () => askArchitectures(environment.gpuSource),
     }),
