@@ -9,7 +9,8 @@ import type { DriverXid } from '../../src/gpu/source.ts';
 import type { Cause, Inventory } from '../../src/machines/vocabulary.ts';
 import { gib, mib } from '../kit/gpu-facts.ts';
 import { uuidOf } from '../kit/nvidia-smi.ts';
-import { compiler, type NvmlScenario, standInNvml } from '../kit/nvml/stand-in.ts';
+import type { NvmlScenario } from '../kit/nvml/script.ts';
+import { compiler, standInNvml } from '../kit/nvml/stand-in.ts';
 import { until } from '../kit/until.ts';
 
 const withinMs = 10_000;

@@ -14,7 +14,17 @@ const lost = 15;
 const resetRequired = 16;
 const unknown = 999;
 
-export const lookThrough = (nvml: Nvml, deep: boolean): Looked | Extract<Said<never>, { ok: false }> => {
+/** What stays as it is as long as a library is loaded: asked once. */
+export interface Settled {
+  driverVersion: string | null;
+  cudaVersion: number | null;
+  /** By UUID. */
+  readonly cards: Map<string, Pick<WireCard, 'pciAddress' | 'name' | 'computeCapability'>>;
+}
+
+export const nothingSettled = (): Settled => ({ driverVersion: null, cudaVersion: null, cards: new Map() });
+
+export const lookThrough = (nvml: Nvml, deep: boolean, settled: Settled): Looked | Extract<Said<never>, { ok: false }> => {
   const count = nvml.count();
   if (!count.ok) return count;
   const handles = new Map<Handle, WireCard>();
@@ -22,10 +32,12 @@ export const lookThrough = (nvml: Nvml, deep: boolean): Looked | Extract<Said<ne
   for (let index = 0; index < count.value; index += 1) {
     const handle = nvml.handle(index);
     const uuid = handle.ok ? nvml.uuid(handle.value) : handle;
-    if (handle.ok && uuid.ok) handles.set(handle.value, toCard(nvml, { index, handle: handle.value, uuid: uuid.value }, deep));
+    if (handle.ok && uuid.ok) handles.set(handle.value, toCard(nvml, { index, handle: handle.value, uuid: uuid.value }, deep, settled));
     else if (!uuid.ok) unread.push({ index, call: uuid.call, code: uuid.code });
   }
-  const [driverVersion, cudaVersion] = [known(nvml.driverVersion()), known(nvml.cudaVersion())];
+  settled.driverVersion ??= known(nvml.driverVersion());
+  settled.cudaVersion ??= known(nvml.cudaVersion());
+  const { driverVersion, cudaVersion } = settled;
   return { facts: { driverVersion, cudaVersion, cards: [...handles.values()], unread }, handles };
 };
 
@@ -37,20 +49,31 @@ interface Who {
   readonly uuid: string;
 }
 
-const toCard = (nvml: Nvml, { index, handle, uuid }: Who, deep: boolean): WireCard => {
+const settledOf = (nvml: Nvml, { handle, uuid }: Who, { cards }: Settled) => {
+  const before = cards.get(uuid);
+  if (before !== undefined) return before;
+  const capability = known(nvml.capability(handle));
+  const found = {
+    pciAddress: known(nvml.pciAddress(handle)),
+    name: known(nvml.name(handle)),
+    computeCapability: capability === null ? null : capability.join('.'),
+  };
+  if (Object.values(found).every((value) => value !== null)) cards.set(uuid, found);
+  return found;
+};
+
+const toCard = (nvml: Nvml, who: Who, deep: boolean, settled: Settled): WireCard => {
+  const { index, handle, uuid } = who;
   const memory = nvml.memory(handle);
   const recovery = nvml.recovery(handle);
   const temperature = nvml.temperature(handle);
-  const capability = known(nvml.capability(handle));
   const compute = nvml.computeProcesses(handle);
   const graphics = nvml.graphicsProcesses(handle);
   return {
     index,
     uuid,
-    pciAddress: known(nvml.pciAddress(handle)),
-    name: known(nvml.name(handle)),
+    ...settledOf(nvml, who, settled),
     memory: known(memory),
-    computeCapability: capability === null ? null : capability.join('.'),
     temperatureC: known(temperature),
     powerWatts: watts(nvml.powerMilliwatts(handle)),
     utilisationPercent: known(nvml.utilisation(handle)),

@@ -7,7 +7,7 @@
 import { createInterface } from 'node:readline';
 import { driverEvents } from './events.ts';
 import { type Nvml, openLibrary } from './library.ts';
-import { lookThrough } from './look.ts';
+import { lookThrough, nothingSettled } from './look.ts';
 import { type Question, readQuestion, type Saying } from './protocol.ts';
 
 const eventsEveryMs = 500;
@@ -21,6 +21,7 @@ const say = (saying: Saying): void => {
 
 const serve = (nvml: Nvml): void => {
   const events = driverEvents(nvml);
+  const settled = nothingSettled();
   let isUp = false;
 
   const begin = (): { readonly call: string; readonly code: number } | null => {
@@ -29,9 +30,9 @@ const serve = (nvml: Nvml): void => {
     return begun.ok || isUp ? null : begun;
   };
   const answer = ({ id, deep }: Question): void => {
-    let looked = (isUp ? null : begin()) ?? lookThrough(nvml, deep);
+    let looked = (isUp ? null : begin()) ?? lookThrough(nvml, deep, settled);
     // Somebody, or the driver itself, ended it: once more from the beginning.
-    if ('code' in looked && looked.code === uninitialized && begin() === null) looked = lookThrough(nvml, deep);
+    if ('code' in looked && looked.code === uninitialized && begin() === null) looked = lookThrough(nvml, deep, settled);
     if ('code' in looked) {
       say({ kind: 'failed', id, call: looked.call, code: looked.code });
     } else {
