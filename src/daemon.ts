@@ -32,6 +32,7 @@ import { architecturesOf } from './gpu/architectures.ts';
 import { chooseSource } from './gpu/choose-source.ts';
 import { refuseWithoutGpu } from './gpu/no-gpu.ts';
 import { findNvidiaDisplays } from './gpu/pci.ts';
+import { uvmCheck } from './gpu/uvm.ts';
 import { createApp, createMetricsApp } from './http/app.ts';
 import { fingerprintOf } from './http/gate/fingerprint.ts';
 import { type Listeners, listenAll, urlOf } from './http/listen.ts';
@@ -118,7 +119,8 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
 
   // --- what the charts ask for
   const containers = openContainers({ env: process.env });
-  const { launcher, trees, listenerOwner, sweepContainers } = openLaunching({ setting: environment.launcher, store, containers, bootId });
+  const launching = openLaunching({ setting: environment.launcher, store, containers, bootId });
+  const { launcher, trees, listenerOwner, sweepContainers } = launching;
   const liveRuns = (): readonly RunRecord[] => views.runs();
   const isAlive = async (run: RunRecord): Promise<boolean> => (await trees.membersOf(run)).length > 0;
   const chosen = chooseSource(environment.gpuSource, { runs: async () => liveRuns(), isAlive, onNote: (note) => forPart(logger, 'gpu').info(note) });
@@ -160,6 +162,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     trees,
     ports: portLeases({ range: environment.portRange }),
     source,
+    uvm: uvmCheck({ devices: environment.devices, madeByUnits: launching.chosen === 'systemd' }),
     listenerOwner,
     sweepContainers,
     owners,

@@ -2,6 +2,7 @@
 import { causeOf } from '../cause.ts';
 import type { EndpointRules } from '../engines/endpoint.ts';
 import type { GpuSource } from '../gpu/source.ts';
+import type { UvmCheck } from '../gpu/uvm.ts';
 import { nodeMachine } from '../machines/node/machine.ts';
 import { poolMachine } from '../machines/pool/machine.ts';
 import { registrationMachine } from '../machines/registration/machine.ts';
@@ -48,6 +49,7 @@ export interface Effects extends Provisioning {
   readonly trees: Trees;
   readonly ports: Ports;
   readonly source: GpuSource;
+  readonly uvm: UvmCheck;
   readonly listenerOwner: ListenerOwner;
   readonly owners: Owners;
   readonly learned: LearnedNeeds;
@@ -99,7 +101,7 @@ const providePool = (effects: Effects) => {
     actors: {
       provisionEngine: provisionEngine(effects),
       provisionModel: provisionModel(effects),
-      measureGpus: measureGpus({ source, owners: effects.owners, learned: effects.learned.needOf, ...gpus }),
+      measureGpus: measureGpus({ source, obstacle: effects.uvm, owners: effects.owners, learned: effects.learned.needOf, ...gpus }),
       spawnEngine: spawnEngine({ ...effects, runs, simulated: source.name === 'simulated' }),
       adoptEngine: adoptEngine(effects),
       announceHandoff: announceHandoff({ runtimeDir }),

@@ -66,6 +66,7 @@ export const environmentSchema = v.object({
     '/dev/kmsg',
     "Where the kernel's messages are read, for errors of GPUs (Xids). Where it cannot be opened, the journal is followed.",
   ),
+  POOL_MANAGERD_DEVICES: variable(path(), '/dev', 'Where the device nodes of the driver are: without nvidia-uvm no engine is started.'),
   POOL_MANAGERD_PCI_DEVICES: variable(path(), '/sys/bus/pci/devices', 'Where the devices on the PCI bus are listed.'),
   LLORCH_API_TOKEN: unset(
     token(),

@@ -149,9 +149,7 @@ export const faults: readonly Fault[] = [
     ...by('actors/residency.test.ts', 'measures at its interval, and takes two violations in a row for one'),
   ]),
   fault(40, 'an error of one MIG slice', 'its siblings go on', [], { missing: 'a real MIG card' }),
-  fault(42, '/dev/nvidia-uvm is missing', 'told, with what makes it', [], {
-    missing: 'a reason of its own at the start of an engine: it is told by `doctor`',
-  }),
+  fault(42, '/dev/nvidia-uvm is missing', 'no engine is started; told, with what makes it'),
 
   fault(44, 'healthy to ask, dead to work', 'out of ready within 60 s', [
     ...by('actors/probe-health.test.ts', 'is wedged once its work has stood still for long, and not a moment while it moves'),

@@ -10,6 +10,8 @@ import { type FakeNvidiaSmi, fakeNvidiaSmi, type Scenario } from './nvidia-smi.t
 export interface ScriptedDriver {
   readonly env: Readonly<Record<string, string>>;
   readonly smi: FakeNvidiaSmi;
+  /** In place of /dev. */
+  readonly devices: string;
   /** The kernel says this. */
   say(text: string): Promise<void>;
 }
@@ -17,7 +19,9 @@ export interface ScriptedDriver {
 export const scriptedDriver = async ({ onTestFinished }: Pick<TestContext, 'onTestFinished'>, scenario: Scenario): Promise<ScriptedDriver> => {
   const smi = await fakeNvidiaSmi(scenario);
   onTestFinished(smi.remove);
-  const [kernelLog, bus] = [join(smi.dir, 'kmsg'), join(smi.dir, 'devices')];
+  const [kernelLog, bus, devices] = [join(smi.dir, 'kmsg'), join(smi.dir, 'devices'), join(smi.dir, 'dev')];
+  await mkdir(devices);
+  await writeFile(join(devices, 'nvidia-uvm'), '');
   await writeFile(kernelLog, '6,1,1,-;Linux version of a test\n');
   for (const index of scenario.cards.keys()) {
     const device = join(bus, `0000:0${index}:00.0`);
@@ -27,7 +31,14 @@ export const scriptedDriver = async ({ onTestFinished }: Pick<TestContext, 'onTe
   }
   return {
     smi,
-    env: { ...smi.env, POOL_MANAGERD_GPU_SOURCE: 'nvidia-smi', POOL_MANAGERD_KERNEL_LOG: kernelLog, POOL_MANAGERD_PCI_DEVICES: bus },
+    devices,
+    env: {
+      ...smi.env,
+      POOL_MANAGERD_GPU_SOURCE: 'nvidia-smi',
+      POOL_MANAGERD_KERNEL_LOG: kernelLog,
+      POOL_MANAGERD_PCI_DEVICES: bus,
+      POOL_MANAGERD_DEVICES: devices,
+    },
     say: (text) => appendFile(kernelLog, `3,2,98765432,-;${text}\n`),
   };
 };

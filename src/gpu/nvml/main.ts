@@ -4,9 +4,9 @@
  *
  * A call that hangs hangs here, and nowhere else: the daemon has a deadline, and ends this process.
  */
-import { createInterface } from 'node:readline';
 import { driverEvents } from './events.ts';
 import { type Nvml, openLibrary } from './library.ts';
+import { lineReader } from './lines.ts';
 import { lookThrough, nothingSettled } from './look.ts';
 import { type Question, readQuestion, type Saying } from './protocol.ts';
 
@@ -41,13 +41,12 @@ const serve = (nvml: Nvml): void => {
     }
   };
 
-  createInterface({ input: process.stdin })
-    .on('line', (line) => {
-      const question = readQuestion(line);
-      if (question === null) throw new Error(`expected a question, found ${line.slice(0, 200)}`);
-      answer(question);
-    })
-    .once('close', () => process.exit(0));
+  const read = lineReader((line) => {
+    const question = readQuestion(line ?? '');
+    if (question === null) throw new Error(`expected a question, found ${line?.slice(0, 200) ?? 'a line without an end'}`);
+    answer(question);
+  });
+  process.stdin.on('data', read).once('end', () => process.exit(0));
   setInterval(() => {
     if (isUp) for (const xid of events.take()) say({ kind: 'xid', xid });
   }, eventsEveryMs);

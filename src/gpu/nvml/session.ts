@@ -4,12 +4,12 @@
  *
  * One process at a time: while one is stuck in the driver no other is started. What answers mean is for others to say.
  */
-import { createInterface } from 'node:readline';
 import { stamp } from '../../clock.ts';
 import { type Command, helper } from '../../os/helper.ts';
 import { nvmlProbeCommand, ownCommand } from '../../os/self.ts';
 import { startTalker, type Talker } from '../../os/start-tool.ts';
 import type { Stuck } from '../run-child.ts';
+import { lineReader } from './lines.ts';
 import { longestLine, type Question, readSaying, type Saying, type WireFacts, type WireXid } from './protocol.ts';
 
 export type Answer =
@@ -129,12 +129,13 @@ const converse = (command: Command, { env, killSignal, onXid }: Around): Convers
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       words = (words + chunk).slice(-longestWords);
     });
-    readLines(child, (line) => {
+    const read = lineReader((line) => {
       if (ended !== null) return;
       const saying = line === null ? null : readSaying(line);
       if (saying === null) broken(line === null ? `it said a line of more than ${longestLine} characters` : `it said "${line.slice(0, 120)}"`);
       else hear(saying);
     });
+    child.stdout.on('data', read);
     child.once('close', (code, signal) => broken(`it ended (${signal ?? `exit status ${code ?? 'unknown'}`})`));
   }
 
@@ -152,17 +153,6 @@ const converse = (command: Command, { env, killSignal, onXid }: Around): Convers
       return { pid: child.pid ?? 0, sinceAt: begun.at, sinceMono: begun.mono };
     },
   };
-};
-
-/** Null: a line that is too long, told as soon as it is. */
-const readLines = ({ stdout }: Talker, heard: (line: string | null) => void): void => {
-  let pending = 0;
-  stdout.on('data', (chunk: Buffer) => {
-    const lastEnd = chunk.lastIndexOf(10);
-    pending = lastEnd === -1 ? pending + chunk.length : chunk.length - lastEnd - 1;
-    if (pending > longestLine) heard(null);
-  });
-  createInterface({ input: stdout }).on('line', (line) => heard(line.length > longestLine ? null : line));
 };
 
 const isRunning = (child: Talker): boolean => child.exitCode === null && child.signalCode === null;
