@@ -4,7 +4,7 @@
  * Plain JavaScript for any Node since 12: the one that reads it may be the one that is too old.
  */
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const neededMajor = 26;
@@ -17,8 +17,18 @@ const majorOf = (version) => Number(version.split('.')[0]);
 /** `process.execPath` where this Node will do, else the path of one that does, else null. */
 export const findNode = () => {
   if (majorOf(process.versions.node) >= neededMajor) return process.execPath;
-  const bundled = join(projectDir(), 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node');
-  return existsSync(bundled) ? bundled : null;
+  const name = join(`node-${process.platform}-${process.arch}`, 'bin', 'node');
+  return (
+    folders()
+      .map((folder) => join(folder, name))
+      .find((path) => existsSync(path)) || null
+  );
+};
+
+/** Its own, and where it is a package among others, theirs. */
+const folders = () => {
+  const beside = dirname(projectDir());
+  return [join(projectDir(), 'node_modules'), ...(basename(beside) === 'node_modules' ? [beside] : [])];
 };
 
 export const whatToDo = () =>

@@ -47,9 +47,11 @@ if (node === null) {
   hideExperimentalWarnings();
   // The sources in a checkout, the scripts made of them in a package.
   const inSources = existsSync(new URL('../src/main.ts', import.meta.url));
-  // The first process of an engine's unit is to load little, and so is the one that asks the driver.
-  if (process.argv[2] === 'engine-exec') import(inSources ? '../src/engine-exec/main.ts' : '../lib/engine-exec.js');
-  else if (process.argv[2] === 'nvml-probe') import(inSources ? '../src/gpu/nvml/main.ts' : '../lib/nvml-probe.js');
+  const [command, ...more] = process.argv.slice(2);
+  // What units start, and what asks the driver, is to load little.
+  if (command === 'engine-exec') import(inSources ? '../src/engine-exec/main.ts' : '../lib/engine-exec.js');
+  else if (command === 'nvml-probe') import(inSources ? '../src/gpu/nvml/main.ts' : '../lib/nvml-probe.js');
+  else if (command === 'serve' && more.length === 0) import(inSources ? '../src/serve-main.ts' : '../lib/serve.js');
   else import(inSources ? '../src/main.ts' : '../lib/main.js');
 } else {
   handOverTo(node);

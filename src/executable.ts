@@ -1,11 +1,13 @@
 /**
- * What the executable with Node inside begins with, as `bin/pool-managerd.js` does elsewhere: one program, four entrances. Only
+ * What the executable with Node inside begins with, as `bin/pool-managerd.js` does elsewhere: one program, five entrances. Only
  * what is asked for is evaluated.
  */
 import { nvmlProbeCommand, stubEngineCommand } from './os/self.ts';
 
-switch (process.argv[2]) {
-  // The first process of an engine's unit is to load little.
+const [command, ...more] = process.argv.slice(2);
+
+switch (command) {
+  // What units start is to load little.
   case 'engine-exec':
     await import('./engine-exec/main.ts');
     break;
@@ -16,6 +18,9 @@ switch (process.argv[2]) {
     // It reads its own arguments only.
     process.argv.splice(2, 1);
     await import('./demo/stub-llama-server.ts');
+    break;
+  case 'serve':
+    await (more.length === 0 ? import('./serve-main.ts') : import('./main.ts'));
     break;
   default:
     await import('./main.ts');

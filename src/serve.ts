@@ -20,7 +20,7 @@ import { distrustOf } from './os/trusted-path.ts';
 import { createWatchdog } from './os/watchdog.ts';
 import { version } from './version.ts';
 
-const exitCodes = { done: 0, failed: 1, bug: 70, held: 75, configuration: 78 } as const;
+export const exitCodes = { done: 0, failed: 1, bug: 70, held: 75, configuration: 78 } as const;
 
 const refusalCodes = { no_gpu: noGpuExitCode, configuration: exitCodes.configuration, cannot_listen: exitCodes.failed } as const;
 

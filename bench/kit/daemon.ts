@@ -6,9 +6,10 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { get } from 'node:http';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createEventParser } from '../../src/cli/sse.ts';
+import { commandUnderTest } from '../../test/kit/package-under-test.ts';
 import { type Heard, makeHeard } from './heard.ts';
 import type { House } from './house.ts';
 import { end, freePort, pidOf, start } from './processes.ts';
@@ -53,8 +54,6 @@ export interface DaemonOptions {
   readonly nodeFlags?: readonly string[];
 }
 
-const program = resolve(import.meta.dirname, '../../bin/pool-managerd.js');
-
 /** Resolves when its API answers and every pool of the file is there. */
 export const startDaemon = async (house: House, options: DaemonOptions): Promise<Daemon> => {
   const { child, port } = await execDaemon(house, options);
@@ -73,8 +72,9 @@ export const execDaemon = async (house: House, { pools, env = {}, nodeFlags = []
   writeFileSync(file, JSON.stringify({ version: 1, pools }));
   await mkdir(runtimeDirOf(house), { recursive: true });
   house.atEnd(() => endEngines(house));
+  const command = await commandUnderTest();
   const startedAt = performance.now();
-  const child = start(house, process.execPath, [...nodeFlags, program, 'serve'], {
+  const child = start(house, process.execPath, [...nodeFlags, command, 'serve'], {
     output: { file: join(house.dir, 'daemon.log') },
     env: {
       POOL_MANAGERD_BIND_ADDR: `127.0.0.1:${port}`,

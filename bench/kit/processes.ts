@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { House } from './house.ts';
 
@@ -12,12 +13,15 @@ export interface StartOptions {
   readonly output?: 'pipe' | 'ipc' | { readonly file: string };
 }
 
+/** What Node compiles is kept for the next start, on both sides. */
+const compiled = resolve(import.meta.dirname, '../../dist/bench-compiled');
+
 /** Ends with the house. */
 export const start = (house: House, program: string, argv: readonly string[], { env = {}, output = 'pipe' }: StartOptions = {}): ChildProcess => {
   const file = typeof output === 'object' ? openSync(output.file, 'a') : null;
   const child = spawn(program, argv, {
     stdio: file !== null ? ['ignore', file, file] : output === 'ipc' ? ['ignore', 'ignore', 'inherit', 'ipc'] : ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? house.dir, ...env },
+    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? house.dir, NODE_COMPILE_CACHE: compiled, ...env },
   });
   if (file !== null) closeSync(file);
   house.atEnd(() => end(child));

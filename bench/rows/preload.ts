@@ -17,10 +17,10 @@ export const preload: Row = {
     'admitted, the record on disk, the engine started, its handoff file written and read, its listener, health, one token and its residency ' +
     'proven. Interleaved: the bare engine with the same command line, from exec to `/health` 200, polled every millisecond, and one token.',
   limits:
-    'By the times in the journal of a start: 5 to 7 ms until VRAM is admitted; about 15 ms until the engine runs (a FIFO made by the program ' +
-    '`mkfifo`, a shell that waits, the record written with fsync before the engine begins); half of the 15 ms between two looks at a loading engine; ' +
-    '4 ms for the handoff file; and the proof, of which the token is the engine’s own. Making the FIFO by a system call (`node:ffi`) would take ' +
-    'some 5 ms off. Looking more often would cost more than it gives while many pools start.',
+    'By the times in the journal of a start: 5 to 7 ms until VRAM is admitted; about 10 ms until the engine runs (a ' +
+    'shell that waits, the record written with fsync before the engine begins); half of the 15 ms between two looks at a loading engine; ' +
+    '4 ms for the handoff file; and the proof, of which the token is the engine’s own. ' +
+    'Looking more often would cost more than it gives while many pools start.',
   quick: true,
   measure: (scale) =>
     inHouse(async (house) => {

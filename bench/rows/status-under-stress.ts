@@ -19,7 +19,7 @@ export const statusUnderStress: Row = {
     `hang, which take connections and never answer; and from the order to ${starting} pools to start until all of them have processes (\`sleep\`, never healthy).`,
   limits:
     'While processes are started answers wait: `spawn` blocks the loop for the fork, a millisecond or more each and longer on a machine that is busy, ' +
-    'and each start has a second one for `mkfifo`. Making the FIFO by a system call (`node:ffi`) would halve it; starting fewer at once would spread it.',
+    'starting fewer at once would spread it.',
   quick: false,
   measure: (scale) =>
     inHouse(async (house) => {

@@ -67,6 +67,7 @@ type Lists = Awaited<ReturnType<typeof listAll>>;
 
 const foundIn = ({ runs, memories, declared, attached, trees }: Lists, { configured, hashOf, bootId }: LoadStateDeps): Found => ({
   bootId,
+  mono: stamp().mono,
   hashOf,
   configured: configured(),
   runs: runs.values,

@@ -19,7 +19,7 @@ export const recallPool = ({ store, bootId }: RecallPoolDeps): typeof nodeActors
       // A file that cannot be read has been set aside: its engine, if there is one, is found at the next start of the daemon.
       const run = await store.runs.read(input.poolId).catch(() => null);
       const kept = await store.memories.read(input.poolId).catch(() => null);
-      const memory = kept === null ? null : memoryInBoot(kept, bootId, run);
+      const memory = kept === null ? null : memoryInBoot(kept, { boot: bootId, mono: stamp().mono }, run);
       const event: NodeEvent = { type: 'pool.recalled', pool: { ...input, run, memory }, ...stamp() };
       if (!stopped) sendBack(event);
     };

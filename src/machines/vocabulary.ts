@@ -418,6 +418,19 @@ export interface PoolMemory {
   readonly phase: 'loading' | 'proving' | 'ready' | 'emptying' | 'stopping' | null;
   readonly proof: Proof | null;
   readonly drain: { readonly why: DrainWhy; readonly deadlineMono: number | null; readonly bootId: string | null } | null;
+  /** What it waits for before it is tried again, so that a daemon that comes back does not try at once. */
+  readonly retry: RetryMemory | null;
+}
+
+export interface RetryMemory {
+  /** Still to wait, when this was written or read, in ms. */
+  readonly delayMs: number;
+  /** When it is due, in Unix ms and in monotonic ms of the memory's boot. */
+  readonly at: number;
+  readonly mono: number;
+  readonly reason: { readonly code: ReasonCode; readonly message: string; readonly at: number | null };
+  /** Of the spec that failed; another one is tried at once. */
+  readonly specHash: string;
 }
 
 /** Restart policy's memory. Monotonic times are of boot `bootId`. */

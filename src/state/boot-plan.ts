@@ -13,6 +13,8 @@ import type { AttachedRecord, KeptMemory, ShelfName, TreeRecord } from './store.
 
 export interface Found {
   readonly bootId: string;
+  /** Monotonic ms of this boot, now. */
+  readonly mono: number;
   readonly configured: readonly Configured[];
   readonly runs: readonly RunRecord[];
   readonly memories: readonly KeptMemory[];
@@ -57,11 +59,20 @@ export const planBoot = (found: Found): BootPlan => {
   };
 };
 
-/** Memory as far as it holds in this boot: phase, proof and drain only beside the engine they are about. */
-export const memoryInBoot = ({ bootId, ...memory }: KeptMemory, boot: string, run: RunRecord | null): PoolMemory => {
+/** Memory as far as it holds in this boot: phase, proof and drain only beside the engine they are about, a wait only until it is due. */
+export const memoryInBoot = ({ bootId, ...memory }: KeptMemory, { boot, mono }: Now, run: RunRecord | null): PoolMemory => {
   const engineless = run === null || bootId !== boot ? { phase: null, proof: null, drain: null } : {};
-  return { ...memory, ...engineless, restart: bootId === boot ? memory.restart : { ...memory.restart, startsMono: [] } };
+  if (bootId !== boot) return { ...memory, ...engineless, restart: { ...memory.restart, startsMono: [] }, retry: null };
+  const leftMs = run === null && memory.retry !== null ? memory.retry.mono - mono : 0;
+  return { ...memory, ...engineless, retry: memory.retry !== null && leftMs > 0 ? { ...memory.retry, delayMs: leftMs } : null };
 };
+
+export interface Now {
+  /** Id of this boot of the machine. */
+  readonly boot: string;
+  /** Monotonic ms of it. */
+  readonly mono: number;
+}
 
 interface Known {
   readonly configured: ReadonlyMap<string, Configured>;
@@ -104,7 +115,11 @@ const mapBy = <T extends { readonly poolId: string }>(values: readonly T[]): Rea
 const bootPools = (id: string, known: Known, found: Found): readonly BootPool[] => {
   const serving = servingBerth(id, known.runs, known.memories);
   const other = berth(otherBerthOf(serving.poolId), known.runs, known.memories);
-  const inBoot = ({ poolId, run, memory }: Berth) => ({ poolId, run, memory: memory && memoryInBoot(memory, found.bootId, run) });
+  const inBoot = ({ poolId, run, memory }: Berth) => ({
+    poolId,
+    run,
+    memory: memory && memoryInBoot(memory, { boot: found.bootId, mono: found.mono }, run),
+  });
   return [{ ...declarationOf(id, known, found), ...inBoot(serving) }, ...(other.run === null ? [] : [{ ...undeclared, ...inBoot(other) }])];
 };
 

@@ -5,6 +5,7 @@
  * once must be readable for ever.
  */
 import * as v from 'valibot';
+import { reasonCodes } from '../machines/reasons.ts';
 import type { Handoff, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import type { AttachedRecord, KeptMemory, LearnedRecord, TreeRecord } from './store.ts';
 
@@ -137,6 +138,14 @@ const drain = v.strictObject({
   bootId: v.nullable(name),
 });
 
+const retry = v.strictObject({
+  delayMs: amount,
+  at: amount,
+  mono: amount,
+  reason: v.strictObject({ code: v.picklist(reasonCodes), message: text, at: v.nullable(amount) }),
+  specHash: name,
+});
+
 export const keptMemorySchema = exactly<KeptMemory>()(
   v.strictObject({
     version,
@@ -147,6 +156,7 @@ export const keptMemorySchema = exactly<KeptMemory>()(
     phase: v.nullable(v.picklist(['loading', 'proving', 'ready', 'emptying', 'stopping'])),
     proof: v.nullable(proof),
     drain: v.nullable(drain),
+    retry: v.optional(v.nullable(retry), null),
   }),
 );
 

@@ -63,7 +63,7 @@ describe('A start', () => {
     const { bootId: _, ...memory } = memoryOf('filed');
     expect(pools).toMatchObject([
       { poolId: 'api', origin: 'api', spec: specOf('api'), specHash: hashOf(specOf('api')), run: null, memory: null },
-      { poolId: 'filed', origin: 'file', spec: { slots: 2 }, run: runOf('filed'), memory },
+      { poolId: 'filed', origin: 'file', spec: { slots: 2 }, run: runOf('filed'), memory: { ...memory, retry: null } },
       { poolId: 'foreign', origin: 'attached', spec: { id: 'foreign', devices: [0] }, handoff: handoffOf('foreign'), run: null },
     ]);
     expect(pools[2]?.specHash).toBe('hash of foreign, 4 slots');
@@ -131,6 +131,7 @@ describe('A start', () => {
       phase: null,
       proof: null,
       drain: null,
+      retry: null,
     });
     expect(setAside).toEqual([]);
     expect(cleaned.map((line) => line.split(':')[0])).toEqual(['runs/a.json', 'trees/a.json', 'attached/b.json']);

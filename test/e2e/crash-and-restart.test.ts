@@ -45,6 +45,26 @@ describe.concurrent('an engine that is killed', patient, () => {
   });
 });
 
+describe.concurrent('a pool that waits before it is tried again', patient, () => {
+  it('waits on under the next daemon, which does not try at once', async (t) => {
+    const house = await daemonHouse(t);
+    await house.declare([house.stub('pool-0', { restart: { initial_ms: 600_000, max_ms: 600_000 } })]);
+    const killed = await house.start();
+    await killed.ready('pool-0');
+    process.kill(pidOf(house.run('pool-0')), 'SIGKILL');
+    const { reason } = await killed.sees('pool-0', 'backing off', ({ substate }) => substate === 'backingOff');
+    await asking('the wait to be on disk', () => house.memory('pool-0')?.retry != null);
+    await killed.end('SIGKILL');
+
+    const next = await house.start();
+    const waiting = await next.sees('pool-0', 'backing off', ({ substate }) => substate === 'backingOff');
+    expect(waiting).toMatchObject({ restarts: 1, wanted: 'up', reason: { code: 'engine_exited', message: reason?.message } });
+    expect(waiting.reason?.next_retry_at).toBe(reason?.next_retry_at);
+    expect(house.runs('pool-0')).toEqual([]);
+    expect(foldJournal(house.stateDir).divergence).toBeNull();
+  });
+});
+
 describe.concurrent('a daemon that goes', patient, () => {
   it('leaves its engines and their requests alone when it is killed, keeps them on SIGTERM, takes them along when told to drain', async (t) => {
     const orchestrator = await startOrchestratorStandIn();

@@ -1,5 +1,5 @@
 /**
- * A file system in which there is next to nothing: the executable, the libraries it is linked to, a shell, mkfifo and setpriv. No Node, no
+ * A file system in which there is next to nothing: the executable, the libraries it is linked to, a shell and setpriv. No Node, no
  * node_modules. Root only; the mounts are of the process's own namespace and go with it.
  */
 import { execFileSync, spawn } from 'node:child_process';
@@ -48,7 +48,6 @@ export const makeBareRoot = async (executable: string): Promise<BareRoot> => {
     [executable, '/usr/bin/pool-managerd'],
     ['/bin/sh', '/bin/sh'],
     ['/usr/bin/setpriv', '/usr/bin/setpriv'],
-    ['/usr/bin/mkfifo', '/usr/bin/mkfifo'],
   ] as const;
   for (const [from, to] of programs) {
     await put(from, to);

@@ -1,7 +1,6 @@
 /** Stand-ins for podman and docker in a folder for the PATH, with the images that a test says are in their registry. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { compiled } from './compiled.ts';
 import { sha256Of } from './file-server.ts';
 
 export interface StandInImage {
@@ -41,7 +40,7 @@ export const standInRuntimes = (dir: string, names: readonly ('podman' | 'docker
   writeFileSync(images, '[]');
   for (const name of names) {
     const path = join(bin, name);
-    writeFileSync(path, `#!/bin/sh\nNODE_COMPILE_CACHE='${compiled}' exec '${process.execPath}' '${program}' '${state}' ${name} "$@"\n`);
+    writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' '${program}' '${state}' ${name} "$@"\n`);
     chmodSync(path, 0o755);
   }
   return {

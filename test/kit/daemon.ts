@@ -83,7 +83,7 @@ export interface House {
   /** The youngest of them; null: there is none. */
   run(id: string): EngineRun | null;
   /** What is remembered of a pool for the next daemon; null: nothing. */
-  memory(id: string): { readonly wanted: string } | null;
+  memory(id: string): { readonly wanted: string; readonly retry: object | null } | null;
   /** Pids of processes besides daemons that have a file of this folder open. */
   left(): readonly number[];
 }
@@ -204,7 +204,9 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
     refused: (more = {}) => begin(more).ended,
     runs: (id) => runsOf(stateDir, id),
     run: (id) => runsOf(stateDir, id).at(-1) ?? null,
-    memory: (id) => readState<{ wanted: string }>(stateDir, 'pools', id) ?? readState<{ wanted: string }>(stateDir, 'pools', secondBerthOf(id)),
+    memory: (id) =>
+      readState<{ wanted: string; retry: object | null }>(stateDir, 'pools', id) ??
+      readState<{ wanted: string; retry: object | null }>(stateDir, 'pools', secondBerthOf(id)),
     left: () => processesIn(dir).filter((pid) => !daemonPids().includes(pid)),
     said: () => children.map(said).join('\n'),
     close: async () => {

@@ -139,6 +139,7 @@ export const recordedInput = (phase: PoolMemory['phase'], memory: Partial<PoolMe
     phase,
     proof: phase === 'ready' || phase === 'emptying' ? proof : null,
     drain: null,
+    retry: null,
     ...memory,
   },
 });

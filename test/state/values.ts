@@ -18,6 +18,13 @@ export const memoryOf = (poolId: string, facts: Partial<KeptMemory> = {}): KeptM
     firstTokenMs: 1.5,
   },
   drain: { why: 'operator', deadlineMono: 5_000.25, bootId: 'boot' },
+  retry: {
+    delayMs: 900,
+    at: 1_700_000_000_000,
+    mono: 2_900,
+    reason: { code: 'engine_exited', message: 'it ended with 1', at: null },
+    specHash: 'one',
+  },
   ...facts,
 });
 

@@ -8,14 +8,11 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { mkdir, readdir, unlink } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { execa } from 'execa';
 import { CauseError } from '../../cause.ts';
 import type { RunRecord } from '../../machines/vocabulary.ts';
+import { makeFifo } from '../../os/libc.ts';
 import { fdsOf } from '../../os/proc-fds.ts';
 import { isDead, type ProcIdentity, type ProcStat } from '../../os/proc-stat.ts';
-
-/** mkfifo takes a millisecond; a file system that hangs is told. */
-const makeDeadlineMs = 5_000;
 
 const exitsDir = 'exits';
 
@@ -27,7 +24,7 @@ export const makeExitFifo = async (path: string): Promise<{ readonly writeEnd: n
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await removeExitFifo(path);
-    await execa('mkfifo', ['-m', '600', path], { timeout: makeDeadlineMs, stdin: 'ignore' });
+    makeFifo(path);
     // With a reader there, opening for writing does not wait.
     const readEnd = openForReading(path);
     try {

@@ -28,7 +28,7 @@ import type {
 } from '../vocabulary.ts';
 import type { ProbePace } from './actors.ts';
 import { attachedRun } from './attached.ts';
-import { backedOff, blamed, gpusBlamed, heldVram, reloadFailed, stuck, unstuck } from './blame.ts';
+import { backedOff, blamed, gpusBlamed, heldVram, reloadFailed, stuck, unstuck, waitedOn } from './blame.ts';
 import { type Drain, noProbes, noProgress, type PoolContext, unknownLoad } from './context.ts';
 import { stampOf } from './failure.ts';
 import { memoryOf, recalledDrain } from './memory.ts';
@@ -92,8 +92,9 @@ export const pool = base.extend({
     blameHeldVram: assign(({ context, event }, { heldBytes }: { heldBytes: number | null }) => heldVram(context, event, heldBytes)),
     noteStuck: assign(({ context, event }, { cause }: { cause: Cause }) => stuck(context, event, cause)),
     noteUnstuck: assign(({ context }) => unstuck(context)),
-    clearReason: assign({ reason: null, retry: null }),
-    forgetRetry: assign({ retry: null }),
+    clearReason: assign({ reason: null, retry: null, recordedRetry: null }),
+    forgetRetry: assign({ retry: null, recordedRetry: null }),
+    goOnWaiting: assign(({ context }) => waitedOn(context)),
 
     // --- starts and failures counted
     noteStart: assign(({ context }, { mono }: { mono: number }) => ({ restart: noteStart(context.restart, context.spec.restart, mono) })),

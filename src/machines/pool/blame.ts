@@ -60,9 +60,16 @@ export const backedOff = (context: PoolContext, event: unknown): Changes => {
   const message = `${spec.restart.max_restarts} starts within ${spec.restart.window_ms} ms; last: ${reason?.message ?? code}`;
   return {
     restart: memory,
-    retry: { delayMs, at: now === null ? null : now.at + delayMs },
+    retry: { delayMs, at: now === null ? null : now.at + delayMs, mono: now === null ? null : now.mono + delayMs },
     ...(crashLoop && { reason: blameOf(event, { code: 'crash_loop', message }) }),
   };
+};
+
+/** An earlier daemon's wait goes on, with its reason. */
+export const waitedOn = ({ recordedRetry }: PoolContext): Changes => {
+  if (recordedRetry === null) return {};
+  const { delayMs, at, mono, reason } = recordedRetry;
+  return { retry: { delayMs, at, mono }, reason, lastError: reason, recordedRetry: null };
 };
 
 const blameOf = (event: unknown, cause: Cause): Blame => {

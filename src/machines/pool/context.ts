@@ -21,6 +21,7 @@ import type {
   Progress,
   Proof,
   RestartMemory,
+  RetryMemory,
   RunRecord,
   Wanted,
 } from '../vocabulary.ts';
@@ -115,7 +116,10 @@ export interface PoolContext {
   readonly drain: Drain | null;
   readonly survivors: readonly number[];
   readonly restart: RestartMemory;
-  readonly retry: { readonly delayMs: number; readonly at: number | null } | null;
+  /** `at` and `mono`: when it is due; null where a timer brought the failure. */
+  readonly retry: { readonly delayMs: number; readonly at: number | null; readonly mono: number | null } | null;
+  /** The wait that an earlier daemon had begun; null once it is gone on with, or is not ours to go on with. */
+  readonly recordedRetry: RetryMemory | null;
   /** What memory says of where the engine is. */
   readonly phase: PoolMemory['phase'];
   readonly memoryFailed: Cause | null;
@@ -163,6 +167,7 @@ export const initialContext = (input: PoolInput): PoolContext => ({
   survivors: [],
   restart: input.memory?.restart ?? freshRestart,
   retry: null,
+  recordedRetry: input.memory?.retry ?? null,
   phase: null,
   memoryFailed: null,
   samples: { at: null, outcome: null, load: null, vramUsedBytes: null, progress: noProgress },

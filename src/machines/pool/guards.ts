@@ -36,6 +36,9 @@ export const guards = {
   isAttached: ({ context }: Args) => !isManaged(context),
   isManaged: ({ context }: Args) => isManaged(context),
   mayStart: ({ context }: Args) => context.wanted === 'up' && context.gpus !== null,
+  /** An earlier daemon had begun to wait before it tried this spec again. */
+  mustWaitOn: ({ context }: Args) =>
+    context.wanted === 'up' && context.gpus !== null && context.recordedRetry !== null && context.recordedRetry.specHash === context.specHash,
   lacksGpus: ({ context }: Args) => context.wanted === 'up' && context.gpus === null && context.gpuCause !== null,
   hasGpus: ({ context }: Args) => context.gpus !== null,
   mayLeaveOffline: ({ context }: Args) => isManaged(context) && !context.shuttingDown,

@@ -13,7 +13,15 @@ export const memoryOf = (context: PoolContext): PoolMemory => ({
     proof: context.phase === null ? null : context.proof,
     drain: context.phase === null ? null : drainMemory(context),
   }),
+  retry: context.recordedRetry ?? retryMemory(context),
 });
+
+/** Only a wait whose end is known can be gone on with. */
+const retryMemory = ({ retry, reason, specHash }: PoolContext): PoolMemory['retry'] => {
+  if (retry === null || retry.at === null || retry.mono === null || reason === null) return null;
+  const { code, message, at } = reason;
+  return { delayMs: retry.delayMs, at: retry.at, mono: retry.mono, reason: { code, message, at }, specHash };
+};
 
 const drainMemory = ({ drain, run }: PoolContext): PoolMemory['drain'] =>
   drain && { why: drain.why, deadlineMono: drain.startedMono === null ? null : drain.startedMono + drain.deadlineMs, bootId: run?.bootId ?? null };

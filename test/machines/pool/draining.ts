@@ -51,7 +51,7 @@ describe('a drain', () => {
     expect(pool.view(), 'there is no engine any more').toMatchObject({ live: false, endpoint: null });
     await pool.open('awaitRelease').answer({ released: true, heldBytes: 0 });
     expect(pool.view()).toMatchObject({ state: 'offline', substate: 'stopped', wanted: 'down', reason: { code: 'operator', retryable: false } });
-    expect(pool.memory()).toMatchObject({ wanted: 'down', phase: null, proof: null, drain: null });
+    expect(pool.memory()).toMatchObject({ wanted: 'down', phase: null, proof: null, drain: null, retry: null });
     expect(pool.context().drain).toBeNull();
     await pool.pass(3_600_000);
     expect(pool.where()).toBe('offline.stopped');

@@ -1,6 +1,7 @@
 /** Pools without an engine: how long they wait for what, and what an order does. */
 import { describe, expect, it } from 'vitest';
 import type { PoolInput } from '../../../src/machines/pool/context.ts';
+import type { PoolMemory } from '../../../src/machines/vocabulary.ts';
 import type { PoolDriver } from '../../kit/pool-driver.ts';
 import { end, toAsking, toLoading, toReady, toSpawning } from '../../kit/pool-steps.ts';
 import { because, gpus, handoff, spec } from '../../kit/pool-words.ts';
@@ -39,6 +40,62 @@ const stopped = async (): Promise<PoolDriver> => {
 };
 const rests = { backingOff, blocked, failed, stopped };
 
+describe('a wait that the daemon does not live to see the end of', () => {
+  const left = async (): Promise<PoolMemory> => {
+    const memory = (await backingOff()).memory();
+    if (memory?.retry == null) throw new Error('expected a wait to be remembered, found none');
+    return { ...memory, retry: { ...memory.retry, delayMs: 400 } };
+  };
+
+  it('is remembered with its end and its reason, and forgotten once it is over', async () => {
+    const pool = await backingOff();
+    const { delayMs } = pool.context().retry ?? { delayMs: Number.NaN };
+    expect(pool.memory()?.retry).toEqual({
+      delayMs,
+      at: pool.now().at + delayMs,
+      mono: pool.now().mono + delayMs,
+      reason: expect.objectContaining({ code: 'engine_exited' }),
+      specHash: pool.context().specHash,
+    });
+    await waitOut(pool);
+    expect(pool.memory()?.retry).toBeNull();
+  });
+
+  it('goes on under the next one, for what is left of it, with its reason', async () => {
+    const memory = await left();
+    const pool = drive({ memory });
+    expect(pool.where()).toBe('offline.backingOff');
+    expect(pool.view()).toMatchObject({
+      restarts: 1,
+      reason: { code: 'engine_exited', next_retry_at: new Date(memory.retry?.at ?? 0).toISOString() },
+    });
+    await pool.pass(399);
+    expect(pool.where()).toBe('offline.backingOff');
+    await pool.pass(1);
+    expect(pool.where()).toContain('provisioning');
+  });
+
+  it('waits for the GPUs to be known first', async () => {
+    const pool = drive({ memory: await left(), gpus: null });
+    expect(pool.where()).toBe('uninitialized.idle');
+    pool.send({ type: 'gpus.matched', gpus });
+    expect(pool.where()).toBe('offline.backingOff');
+  });
+
+  it('is over where the spec is another one, and where it is ordered to start', async () => {
+    expect(drive({ memory: await left(), specHash: 'h2' }).where()).toContain('provisioning');
+    const ordered = drive({ memory: await left(), gpus: null });
+    ordered.send({ type: 'pool.start' });
+    ordered.send({ type: 'gpus.matched', gpus });
+    expect(ordered.where()).toContain('provisioning');
+  });
+
+  it('is not what a pool that is ordered down waits for', async () => {
+    const pool = drive({ memory: { ...(await left()), wanted: 'down' } });
+    expect(pool.where()).toBe('uninitialized.idle');
+  });
+});
+
 describe('an engine that crashes again and again', () => {
   it('is started after 1, 2, 4 … s, each with a quarter of play; the eighth start within ten minutes is the last for five', async () => {
     const pool = drive();
@@ -74,7 +131,7 @@ describe('an engine that crashes again and again', () => {
 
   it('whose half-open start holds for a minute is closed, and a later crash waits as long as before the loop', async () => {
     const restart = { count: 8, attempt: 8, startsMono: [], opened: 1 };
-    const pool = drive({ memory: { version: 1, poolId: 'pool-0', wanted: 'up', restart, phase: null, proof: null, drain: null } });
+    const pool = drive({ memory: { version: 1, poolId: 'pool-0', wanted: 'up', restart, phase: null, proof: null, drain: null, retry: null } });
     await toReady(pool);
     await pool.pass(60_000);
     pool.send({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('engine_exited'), tail: [] });
@@ -85,7 +142,9 @@ describe('an engine that crashes again and again', () => {
 
   it('is started at once by hand, which forgets its failures but not their number', async () => {
     const restart = { count: 8, attempt: 8, startsMono: [], opened: 1 };
-    const pool = await backingOff({ memory: { version: 1, poolId: 'pool-0', wanted: 'up', restart, phase: null, proof: null, drain: null } });
+    const pool = await backingOff({
+      memory: { version: 1, poolId: 'pool-0', wanted: 'up', restart, phase: null, proof: null, drain: null, retry: null },
+    });
     expect(pool.view().reason?.code).toBe('crash_loop');
     pool.send({ type: 'pool.start' });
     expect(pool.where()).toContain('provisioning');

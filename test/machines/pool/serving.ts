@@ -238,7 +238,7 @@ describe('a handoff file of a ready pool', () => {
 describe('time in ready', () => {
   const restart = { count: 20, attempt: 6, startsMono: [999_000], opened: 2 };
   const recovered = async () => {
-    const pool = drive({ memory: { version: 1, poolId: 'pool-0', wanted: 'up', restart, phase: null, proof: null, drain: null } });
+    const pool = drive({ memory: { version: 1, poolId: 'pool-0', wanted: 'up', restart, phase: null, proof: null, drain: null, retry: null } });
     await toReady(pool);
     return pool;
   };

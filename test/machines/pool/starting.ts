@@ -122,7 +122,7 @@ describe('a pool that is declared', () => {
   });
 
   it('goes by what was wanted last before by its preload', () => {
-    const memory = { version: 1, poolId: 'pool-0', wanted: 'down', phase: null, proof: null, drain: null } as const;
+    const memory = { version: 1, poolId: 'pool-0', wanted: 'down', phase: null, proof: null, drain: null, retry: null } as const;
     const pool = drive({ memory: { ...memory, restart: { count: 3, attempt: 0, startsMono: [], opened: 0 } } });
     expect(pool.view()).toMatchObject({ state: 'uninitialized', wanted: 'down', restarts: 3 });
     pool.send({ type: 'pool.drain', deadlineMs: null });
@@ -177,7 +177,7 @@ describe('before there is a process', () => {
 
     it(`a repeated order to start, or the same spec, changes nothing in ${stage} but the restart policy`, async () => {
       const restart = { count: 9, attempt: 7, startsMono: [1], opened: 2 };
-      const pool = drive({ memory: { version: 1, poolId: 'pool-0', wanted: 'up', restart, phase: null, proof: null, drain: null } });
+      const pool = drive({ memory: { version: 1, poolId: 'pool-0', wanted: 'up', restart, phase: null, proof: null, drain: null, retry: null } });
       await reach(pool);
       const [where, works] = [pool.where(), pool.works.length];
       pool.send({ type: 'pool.start' });

@@ -22,7 +22,7 @@ export const offline = pool.createStateConfig({
     stopped: { entry: [{ type: 'remember', params: { phase: null } }, 'giveUpReload'] },
     backingOff: {
       entry: { type: 'remember', params: { phase: null } },
-      exit: 'forgetRetry',
+      exit: ['forgetRetry', 'saveMemory'],
       after: {
         retryDelay: [
           { guard: 'isAttached', target: '#pool.starting.proving', actions: { type: 'startWatching', params: { pace: 'steady' } } },

@@ -9,11 +9,12 @@ export const uninitialized = pool.createStateConfig({
       always: [
         { guard: 'hasRecordedEngine', target: '#pool.starting.adopting' },
         { guard: 'isAttached', target: '#pool.starting.proving', actions: { type: 'startWatching', params: { pace: 'steady' } } },
+        { guard: 'mustWaitOn', target: '#pool.offline.backingOff', actions: 'goOnWaiting' },
         { guard: 'mayStart', target: '#pool.provisioning' },
         { guard: 'lacksGpus', target: '#pool.offline.settling', actions: 'blameGpus' },
       ],
       on: {
-        'pool.start': { actions: ['wantUp', 'saveMemory'] },
+        'pool.start': { actions: ['wantUp', 'forgetRetry', 'saveMemory'] },
         'pool.drain': { target: '#pool.offline.settling', actions: 'wantDown' },
         'pool.remove': { target: '#pool.offline.settling', actions: 'markForRemoval' },
         'pool.shutDown': { target: '#pool.offline.settling', actions: 'markForShutDown' },

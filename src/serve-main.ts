@@ -1,0 +1,7 @@
+/** `pool-managerd serve` with nothing behind it, as units start it: of the command line nothing is loaded. */
+import { exitCodes, serveDaemon } from './serve.ts';
+
+process.exitCode = await serveDaemon().catch((thrown: unknown) => {
+  process.stderr.write(`pool-managerd: unexpected failure: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`);
+  return exitCodes.bug;
+});
