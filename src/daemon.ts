@@ -32,6 +32,7 @@ import { architecturesOf } from './gpu/architectures.ts';
 import { chooseSource } from './gpu/choose-source.ts';
 import { refuseWithoutGpu } from './gpu/no-gpu.ts';
 import { findNvidiaDisplays } from './gpu/pci.ts';
+import { placesIn } from './gpu/place.ts';
 import { uvmCheck } from './gpu/uvm.ts';
 import { createApp, createMetricsApp } from './http/app.ts';
 import { fingerprintOf } from './http/gate/fingerprint.ts';
@@ -169,6 +170,8 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     learned,
     vramUsedBytes: (run) => views.vramUsedBytes(run.poolId),
     largestGpuBytes: (gpus) => views.largestGpuBytes(gpus),
+    placeOf: simulated ? () => null : placesIn(environment.pciDevices),
+    cpusOf: (gpus) => views.cpusOf(gpus),
     readApiKey,
     createLog: createEngineLog({ stateDir }),
     configured: () => config.pools.map((spec) => ({ spec, specHash: hashSpec(spec) })),

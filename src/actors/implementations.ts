@@ -1,6 +1,7 @@
 /** The table name → logic: every effect that the charts ask for, made from what the daemon has. Decides nothing. */
 import { causeOf } from '../cause.ts';
 import type { EndpointRules } from '../engines/endpoint.ts';
+import type { PlaceOf } from '../gpu/place.ts';
 import type { GpuSource } from '../gpu/source.ts';
 import type { UvmCheck } from '../gpu/uvm.ts';
 import { nodeMachine } from '../machines/node/machine.ts';
@@ -55,6 +56,8 @@ export interface Effects extends Provisioning {
   readonly learned: LearnedNeeds;
   readonly vramUsedBytes: (run: RunRecord) => number | null;
   readonly largestGpuBytes: (gpus: readonly GpuRef[]) => number | null;
+  readonly placeOf: PlaceOf;
+  readonly cpusOf: (gpus: readonly GpuRef[]) => readonly number[] | null;
   readonly readApiKey: (run: RunRecord) => Promise<string | null>;
   readonly createLog: (poolId: string, incarnation: string) => Promise<string>;
   readonly configured: () => readonly Configured[];
@@ -80,7 +83,7 @@ export const provideEffects = (effects: Effects) =>
       ...(effects.registration !== null && { registration: provideRegistration(effects.registration) }),
       loadState: loadState(effects),
       recallPool: recallPool(effects),
-      watchGpus: watchGpus({ source: effects.source, owners: effects.owners, ...effects.gpus }),
+      watchGpus: watchGpus({ ...effects, ...effects.gpus }),
       watchKernel: watchKernel(effects),
       watchHandoffs: watchHandoffs(effects.handoffs),
       keepRoster: keepRoster({ ...effects, lost: effects.onTrouble }),

@@ -8,6 +8,7 @@ import { fromCallback } from 'xstate';
 import { causeOf, isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import { follow } from '../gpu/follow.ts';
+import { type PlaceOf, withPlaces } from '../gpu/place.ts';
 import type { GpuSource } from '../gpu/source.ts';
 import type { GpuEvent } from '../machines/events.ts';
 import type { GpusOrder, nodeActors } from '../machines/node/actors.ts';
@@ -23,6 +24,8 @@ export interface WatchGpusDeps {
   /** Between two looks at what changes slowly. */
   readonly deepIntervalMs?: number;
   readonly owners?: Owners;
+  /** Absent: where cards are is not looked up. */
+  readonly placeOf?: PlaceOf;
 }
 
 const defaultDeepIntervalMs = 60_000;
@@ -40,7 +43,7 @@ export const watchGpus = (deps: WatchGpusDeps): typeof nodeActors.watchGpus =>
     let inOrder = Promise.resolve();
 
     const tell = async (read: Inventory | Cause, begunMono: number): Promise<void> => {
-      const event = await eventOf(read, deps.owners, structure);
+      const event = await eventOf(read, deps, structure);
       if (stopped) return;
       structure = event.type === 'gpu.probeFailed' ? null : structureOf(event.inventory);
       // First what is the matter with a card, so that it is not merely missing to those who are on it.
@@ -78,10 +81,10 @@ export const watchGpus = (deps: WatchGpusDeps): typeof nodeActors.watchGpus =>
 type Look = Exclude<GpuEvent, { readonly type: 'gpu.checked' }>;
 
 /** `structure`: of the last good look; null before the first one and after a failed one. Never rejects. */
-const eventOf = async (read: Inventory | Cause, owners: Owners | undefined, structure: string | null): Promise<Look> => {
+const eventOf = async (read: Inventory | Cause, { owners, placeOf }: WatchGpusDeps, structure: string | null): Promise<Look> => {
   try {
     if (isCause(read)) return { type: 'gpu.probeFailed', cause: read, ...stamp() };
-    const inventory = await nameOwners(read, owners);
+    const inventory = withPlaces(await nameOwners(read, owners), placeOf);
     return { type: structure === structureOf(inventory) ? 'gpu.sampled' : 'gpu.discovered', inventory, ...stamp() };
   } catch (thrown) {
     return { type: 'gpu.probeFailed', cause: causeOf(thrown, 'driver_error'), ...stamp() };

@@ -1,10 +1,11 @@
 /** What a start asks of the cards: a device node without which CUDA does not begin, and the memory that the last start was measured to need. */
+import { readFileSync } from 'node:fs';
 import { rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { daemonHouse, patient } from '../kit/daemon.ts';
 import { mib } from '../kit/gpu-facts.ts';
-import { scriptedDriver } from '../kit/scripted-driver.ts';
+import { firstCpu, scriptedDriver } from '../kit/scripted-driver.ts';
 import { until } from '../kit/until.ts';
 
 const placed = { env: { STUB_SAYS_PLACED: '1' } };
@@ -25,6 +26,21 @@ describe('a machine without /dev/nvidia-uvm', patient, () => {
     await writeFile(join(driver.devices, 'nvidia-uvm'), '');
     await daemon.ask('POST', '/v2/pools/pool-0/preload');
     await daemon.ready('pool-0');
+  });
+});
+
+describe('an engine that is to be near its card', patient, () => {
+  it('runs on the CPUs that the kernel names for it, and its neighbour on all', async (t) => {
+    const driver = await scriptedDriver(t, { cards: [{}] });
+    const house = await daemonHouse(t, driver.env);
+    await house.declare([house.stub('pool-0', { ...placed, cpu_affinity: 'gpu' }), house.stub('pool-1', placed)]);
+    const daemon = await house.start();
+    await daemon.ready('pool-0', 'pool-1');
+    const cpusOf = (id: string): string | undefined =>
+      /^Cpus_allowed_list:\s*(.+)$/m.exec(readFileSync(`/proc/${house.run(id)?.pid}/status`, 'utf8'))?.[1];
+    expect(cpusOf('pool-0')).toBe(String(firstCpu));
+    expect(cpusOf('pool-1')).toBe(/^Cpus_allowed_list:\s*(.+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+    expect(await daemon.gpus()).toMatchObject([{ cpu_affinity: String(firstCpu), numa_node: 0 }]);
   });
 });
 

@@ -2,6 +2,7 @@
  * A machine that seems to have NVIDIA cards: a scripted nvidia-smi, devices on a bus of its own, and a kernel's log of its own
  * that the test writes. For a real daemon, by its environment.
  */
+import { readFileSync } from 'node:fs';
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'vitest';
@@ -16,6 +17,9 @@ export interface ScriptedDriver {
   say(text: string): Promise<void>;
 }
 
+/** One that this process may run on. */
+export const firstCpu = Number(/^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0);
+
 export const scriptedDriver = async ({ onTestFinished }: Pick<TestContext, 'onTestFinished'>, scenario: Scenario): Promise<ScriptedDriver> => {
   const smi = await fakeNvidiaSmi(scenario);
   onTestFinished(smi.remove);
@@ -28,6 +32,8 @@ export const scriptedDriver = async ({ onTestFinished }: Pick<TestContext, 'onTe
     await mkdir(device, { recursive: true });
     await writeFile(join(device, 'vendor'), '0x10de\n');
     await writeFile(join(device, 'class'), '0x030200\n');
+    await writeFile(join(device, 'local_cpulist'), `${firstCpu}\n`);
+    await writeFile(join(device, 'numa_node'), '0\n');
   }
   return {
     smi,
