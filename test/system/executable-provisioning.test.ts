@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEngineRecord } from '../../src/provisioning/engines/record.ts';
-import { makeExecutable } from '../../tools/build/executable.ts';
+import { executableUnderTest } from '../kit/executable-under-test.ts';
 import { fileServer, sha256Of } from '../kit/file-server.ts';
 import { realEngine } from '../kit/llama-server.ts';
 import { releaseOf } from '../kit/release.ts';
@@ -15,7 +15,7 @@ let dir: string;
 let executable: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'pool-managerd-build-'));
-  executable = await makeExecutable(dir);
+  executable = await executableUnderTest();
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 

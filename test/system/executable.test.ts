@@ -4,13 +4,14 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
 import { nvmlProbeCommand, stubEngineCommand } from '../../src/os/self.ts';
 import { makeExecutable } from '../../tools/build/executable.ts';
 import { makeBareRoot, whyNoBareRoot } from '../kit/bare-root.ts';
 import { openHouse } from '../kit/daemon.ts';
+import { executableUnderTest } from '../kit/executable-under-test.ts';
 import { freePorts } from '../kit/free-ports.ts';
 import { until } from '../kit/until.ts';
 
@@ -19,7 +20,7 @@ let dir: string;
 let executable: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'pool-managerd-build-'));
-  executable = await makeExecutable(dir);
+  executable = await executableUnderTest();
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
@@ -48,9 +49,9 @@ describe('the executable', () => {
 
   it('contains no path of the machine that built it', () => {
     for (const part of ['pool-managerd', 'pool-managerd.mjs', 'provisioning-worker.js']) {
-      const bytes = readFileSync(join(dir, part));
+      const bytes = readFileSync(join(dirname(executable), part));
       expect(
-        [root, dir].filter((path) => bytes.includes(path)),
+        [root, dirname(executable)].filter((path) => bytes.includes(path)),
         part,
       ).toEqual([]);
     }

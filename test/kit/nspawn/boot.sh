@@ -2,11 +2,11 @@
 # Boots this machine's own Debian tree as a container with systemd as PID 1: an overlay of / whose changes are in memory. Run in
 # a mount namespace of its own, so that nothing is left when it ends.
 #
-#   boot.sh DIR PROJECT MAIN     DIR: an empty folder. MAIN: what stands for src/main.ts.
+#   boot.sh DIR PROJECT PROGRAM     DIR: an empty folder. PROGRAM: what becomes /usr/bin/pool-managerd.
 set -eu
 dir=$1
 project=$2
-main=$3
+program=$3
 
 mount -t tmpfs -o mode=755,size=2g tmpfs "$dir"
 root=$dir/root
@@ -23,15 +23,10 @@ done
 "$project/packaging/install" "$root"
 app=$root/usr/lib/pool-managerd/app
 mkdir -p "$app/node_modules"
-cp -R "$project/src" "$project/bin" "$project/package.json" "$app"
-cp -R "$project/test" "$app/test"
-case $main in "$project/src/main.ts") ;; *) cp "$main" "$app/src/main.ts" ;; esac
-cat > "$root/usr/bin/pool-managerd" << 'END'
-#!/bin/sh
-exec /usr/lib/pool-managerd/app/node_modules/.bin/node /usr/lib/pool-managerd/app/bin/pool-managerd.js "$@"
-END
-chmod 755 "$root/usr/bin/pool-managerd"
-chown -R root:root "$app" "$root/usr/bin/pool-managerd"
+# For programs of the tests that run inside.
+cp -R "$project/src" "$project/test" "$project/package.json" "$app"
+chown -R root:root "$app"
+install -m 755 "$program" "$root/usr/bin/pool-managerd"
 systemd-sysusers --root="$root" pool-managerd.conf
 
 exec systemd-nspawn --quiet --boot --register=no --keep-unit --private-network --capability=CAP_SYS_RESOURCE \

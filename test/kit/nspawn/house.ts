@@ -1,7 +1,7 @@
-/** The daemon as a package would install it, in a machine of its own: two pools of real llama-servers on simulated cards. */
+/** The daemon as the Debian package installs it, in a machine of its own: two pools of real llama-servers on simulated cards. */
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import * as v from 'valibot';
+import { executableUnderTest } from '../executable-under-test.ts';
 import { realEngine, tinyModel } from '../llama-server.ts';
 import { until } from '../until.ts';
 import { bootMachine, type Machine, whyNoMachine } from './machine.ts';
@@ -48,7 +48,6 @@ export const whyNoHouse = (): string | null => {
 
 export const pools = ['chat', 'embed-2'] as const;
 const model = '/srv/models/tiny.gguf';
-export const main = resolve(import.meta.dirname, '../../../src/main.ts');
 
 export const poolsFile = (ids: readonly string[] = pools, slots = 2): string =>
   JSON.stringify({
@@ -66,7 +65,7 @@ export const poolsFile = (ids: readonly string[] = pools, slots = 2): string =>
   });
 
 export const openHouse = async (): Promise<House> => {
-  const machine = await bootMachine(main);
+  const machine = await bootMachine(await executableUnderTest());
   try {
     return await moveIn(machine);
   } catch (thrown) {

@@ -53,7 +53,8 @@ const become = 'exec setpriv --reuid="$0" --regid="$(id -g "$0")" --init-groups 
 const bootWithinMs = 60_000;
 const commandWithinMs = 60_000;
 
-export const bootMachine = async (main: string): Promise<Machine> => {
+/** `program`: what becomes `/usr/bin/pool-managerd`. */
+export const bootMachine = async (program: string): Promise<Machine> => {
   const dir = mkdtempSync(join(tmpdir(), 'pool-managerd-machine-'));
   const log = join(dir, 'console');
   const inside = join(dir, 'tree');
@@ -61,7 +62,7 @@ export const bootMachine = async (main: string): Promise<Machine> => {
   const output = openSync(log, 'a');
   // In namespaces of their own all its processes end with the first, which ends with this one, and its mounts with them.
   const alone = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
-  const argv = ['--pdeathsig', 'KILL', 'unshare', ...alone, join(import.meta.dirname, 'boot.sh'), inside, project, main];
+  const argv = ['--pdeathsig', 'KILL', 'unshare', ...alone, join(import.meta.dirname, 'boot.sh'), inside, project, program];
   const nspawn = spawn('setpriv', argv, { stdio: ['ignore', output, output] });
   const ended = new Promise<void>((settle) => nspawn.on('exit', () => settle()));
   const pidOne = await pidOneOf(nspawn.pid ?? 0, log);

@@ -5,7 +5,8 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeExecutable } from '../../../tools/build/executable.ts';
-import { type House, main, moveIn, whyNoHouse } from '../../kit/nspawn/house.ts';
+import { executableUnderTest } from '../../kit/executable-under-test.ts';
+import { type House, moveIn, whyNoHouse } from '../../kit/nspawn/house.ts';
 import { bootMachine, type Machine } from '../../kit/nspawn/machine.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
@@ -37,7 +38,7 @@ describe.skipIf(whyNot !== null)('the package', () => {
     deb = join(dir, basename(built));
     await copyFile(built, deb);
     later = laterVersion(deb, dir);
-    machine = await bootMachine(main);
+    machine = await bootMachine(await executableUnderTest());
   }, 300_000);
   afterAll(async () => {
     await machine?.destroy();
