@@ -23,7 +23,9 @@ export default defineConfig({
     projects: [
       { test: { ...common, name: 'processes', include: [withProcesses], exclude: [...slowTests], globalSetup: 'test/kit/package-once.ts' } },
       // Many files in one process: starting one for each would take longer than their tests.
-      { test: { ...common, name: 'units', include: ['test/**/*.test.ts'], exclude: ['test/system/**', withProcesses], isolate: false } },
+      {
+        test: { ...common, name: 'units', include: ['test/**/*.test.ts'], exclude: ['test/system/**', withProcesses, ...slowTests], isolate: false },
+      },
       './vitest.features.config.ts',
     ],
   },

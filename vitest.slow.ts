@@ -1,12 +1,14 @@
 /**
- * Tests that need a real engine, or take long by nature: whole daemons that die and come back in every way. `npm run test:system`
- * runs them, so that `npm test` stays short; there the scenarios of `test/features/` run whole daemons.
- * Named here instead of moved, since each belongs beside what it tests.
+ * Tests that need a real engine, or take long by nature: whole daemons that die and come back in every way, floods, each system call
+ * cut off in turn. `npm run test:system` runs them, so that `npm test` stays short; there the scenarios of `test/features/` run whole
+ * daemons. Named here instead of moved, since each belongs beside what it tests.
  */
 export const slowTests: readonly string[] = [
   'test/demo/{tour,live}.test.ts',
   'test/e2e/*.test.ts',
-  'test/gpu/nvml.test.ts',
-  'test/provisioning/{build-source,install-engine}.test.ts',
+  'test/gpu/{estimate-real,nvml}.test.ts',
+  'test/logs/flood.test.ts',
+  'test/provisioning/{build-source,install-engine,install-package}.test.ts',
+  'test/state/crash-points.test.ts',
   'test/faults/*.test.ts',
 ];
