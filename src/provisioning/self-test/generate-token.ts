@@ -22,7 +22,10 @@ export interface TokenTest {
   readonly deadlineMs: number;
 }
 
-/** Milliseconds from start to token; null: this engine cannot be asked for one in this way. Rejects with `engine_incompatible`. */
+/**
+ * Milliseconds from start to token; null: this engine cannot be asked for one in this way. Rejects with `engine_incompatible`, or
+ * with `start_stalled` where time was too short for it: that may be a busy machine's doing, and is tried again.
+ */
 export const generateToken = async ({ executable, adapter, help, env, deadlineMs }: TokenTest, signal: AbortSignal): Promise<number | null> => {
   const dir = await mkdtemp(join(tmpdir(), 'pool-managerd-self-test-'));
   try {
@@ -37,7 +40,11 @@ export const generateToken = async ({ executable, adapter, help, env, deadlineMs
     try {
       const answered = await Promise.race([tokenOf(adapter, tinyModel, socket, ending), engine.ended]);
       if (answered === true) return Math.round(performance.now() - begun);
-      throw new CauseError({ code: 'engine_incompatible', message: `${answered}; it said ${JSON.stringify(engine.said().trim().slice(-600))}` });
+      const found = ending.aborted ? `expected a token within ${deadlineMs} ms, found none` : answered;
+      throw new CauseError({
+        code: ending.aborted ? 'start_stalled' : 'engine_incompatible',
+        message: `${found}; it said ${JSON.stringify(engine.said().trim().slice(-600))}`,
+      });
     } finally {
       await engine.end();
     }

@@ -1,6 +1,6 @@
 /**
  * What an engine has to show before it counts as installed: version and flags, devices, a token. An engine without CUDA is refused
- * unless the GPUs are simulated. Rejects with `engine_incompatible`.
+ * unless the GPUs are simulated. Rejects with `engine_incompatible`, or with `start_stalled` where it did not answer in time, which is tried again.
  */
 import { homedir } from 'node:os';
 import { CauseError } from '../../cause.ts';
@@ -72,7 +72,12 @@ const output = async (
   try {
     const result = await runner.run(argv, deadlineMs);
     signal.throwIfAborted();
-    if (result.end !== 'exited') return { text: null, problem: `no answer to ${argv.join(' ')} within ${deadlineMs} ms` };
+    if (result.end === 'stuck')
+      throw new CauseError({
+        code: 'start_stalled',
+        message: `expected ${executable} ${argv.join(' ')} to answer within ${deadlineMs} ms, found no answer (pid ${result.stuck.pid})`,
+      });
+    if (result.end !== 'exited') return { text: null, problem: `no answer to ${argv.join(' ')}: ${result.end}` };
     if (result.exitCode === 0) return { text: `${result.stdout}\n${result.stderr}`, problem: null };
     return {
       text: null,
