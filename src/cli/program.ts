@@ -216,6 +216,20 @@ const addStoreCommands = (program: Command, context: CliContext): void => {
         json: isSet(options, 'json'),
       });
     });
+  local('provision', 'carries what pools need to a machine without a network: --export there, --import here')
+    .option('--export <path>', 'write it into one file, or into a folder where the path ends with /')
+    .option('--all', 'with --export: all that was fetched, whoever uses it')
+    .option('--import <path>', 'take in what --export wrote')
+    .option('--expect <digest>', 'with --import: what the export said of itself, as sha256:…')
+    .action(async (_own: Options, command: Command) => {
+      const options = given(command);
+      const [to, from] = [text(options, 'export'), text(options, 'import')];
+      const { exportStore, importStore } = await import('./local/provision.ts');
+      const common = { poolsFile: text(options, 'pools'), json: isSet(options, 'json') };
+      if (to !== null && from === null) return exportStore(context, to, { ...common, all: isSet(options, 'all') });
+      if (from !== null && to === null) return importStore(context, from, { ...common, expected: text(options, 'expect') });
+      throw new CliError('expected --export or --import, one of them', exitCodes.usage);
+    });
   local('models', 'the models that were fetched, from where, and which pools use them').action(async (_own: Options, command: Command) =>
     (await import('./local/store.ts')).listModels(context, { poolsFile: text(given(command), 'pools'), json: isSet(given(command), 'json') }),
   );

@@ -3,6 +3,7 @@
  * and the parsing come from it. The shape that machines get is PoolSpec, with every default filled in.
  */
 import * as v from 'valibot';
+import { adapterFor } from '../engines/index.ts';
 import { isLoopbackHost } from '../loopback.ts';
 import {
   argument,
@@ -50,7 +51,7 @@ const provisioning = v.variant(
       mode: described(v.literal('source'), 'The engine is built from source.'),
       source: described(
         map({
-          repo: described(word('a git repository'), 'URL or path of the git repository.'),
+          repo: described(orNull(word('a git repository')), "URL or path of the git repository; null: the engine's own."),
           ref: described(matching(/^[A-Za-z0-9][\w./-]{0,254}$/, 'a tag, branch or commit'), 'Tag, branch or commit.'),
           submodules: described(v.optional(yesOrNo(), false), 'Fetch its submodules too.'),
           build: described(
@@ -75,8 +76,12 @@ const provisioning = v.variant(
       mode: described(v.literal('package'), 'A package of a pinned version is installed.'),
       package: described(
         map({
-          name: described(matching(/^[A-Za-z0-9][\w.@/+-]{0,213}$/, 'a package name'), 'Its name.'),
+          name: described(orNull(matching(/^[A-Za-z0-9][\w.@/+-]{0,213}$/, 'a package name')), "Its name; null: the engine's own."),
           version: described(matching(/^[0-9A-Za-z][\w.+!-]{0,63}$/, 'one exact version'), 'Its exact version.'),
+          lock: described(
+            orNull(path()),
+            'Lock file: requirements with the hashes of all that is installed, this package too; null: what the index has on that day.',
+          ),
         }),
         'What is installed.',
       ),
@@ -235,6 +240,22 @@ export const poolSchema = v.pipe(
   v.forward(
     v.partialCheck([['engine'], ['custom']], ({ engine, custom }) => engine === 'custom' || custom === null, 'nothing, since engine is not custom'),
     ['custom'],
+  ),
+  v.forward(
+    v.partialCheck(
+      [['engine'], ['provisioning']],
+      ({ engine, provisioning: how }) => how.mode !== 'source' || how.source.repo !== null || adapterFor(engine).known?.repo !== undefined,
+      'a git repository at source.repo, since the engine has none of its own',
+    ),
+    ['provisioning'],
+  ),
+  v.forward(
+    v.partialCheck(
+      [['engine'], ['provisioning']],
+      ({ engine, provisioning: how }) => how.mode !== 'package' || how.package.name !== null || adapterFor(engine).known?.package !== undefined,
+      'a package at package.name, since the engine has none of its own',
+    ),
+    ['provisioning'],
   ),
   v.forward(
     v.partialCheck(

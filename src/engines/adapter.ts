@@ -70,7 +70,14 @@ export interface EngineAdapter {
     serve(model: string, socket: string, help: string): readonly string[] | null;
   };
   /** How it is built from source, by CMake; absent: it is not. `target`: also the name of the program. */
-  readonly build?: { readonly target: string; cudaFlags(architectures: readonly string[]): readonly string[] };
+  readonly build?: {
+    readonly target: string;
+    /** Before those of the pool, which may say otherwise. */
+    readonly flags: readonly string[];
+    cudaFlags(architectures: readonly string[]): readonly string[];
+  };
+  /** Where it comes from when a pool does not say: what is trusted is pinned by the pool, as a version, ref or digest. */
+  readonly known?: { readonly repo?: string; readonly package?: string };
   /** Milliseconds it may take to answer these; absent: the asker's own limit. */
   readonly askWithinMs?: number;
   /** How many ports its processes need to find each other; absent: it is one process. */

@@ -21,11 +21,14 @@ export const llamacpp: EngineAdapter = {
   selfTest: { devices: { argv: ['--list-devices'], parse: parseDevices }, serve: serveTiny },
   build: {
     target: 'llama-server',
+    // It is given files, and fetches none.
+    flags: ['-DLLAMA_CURL=OFF'],
     cudaFlags: (architectures) => [
       '-DGGML_CUDA=ON',
       ...(architectures.length === 0 ? [] : [`-DCMAKE_CUDA_ARCHITECTURES=${architectures.join(';')}`]),
     ],
   },
+  known: { repo: 'https://github.com/ggml-org/llama.cpp' },
   plan,
   liveness: { ask: () => ({ method: 'GET', path: '/health' }), read: readHealth },
   progress: {

@@ -30,6 +30,7 @@ export const sglang: EngineAdapter = {
   help: { argv: ['serve', '--help'], parseFlags: parseOptions },
   askWithinMs,
   sidePorts: 1,
+  known: { package: 'sglang' },
   plan,
   liveness: { ask: () => ({ method: 'GET', path: '/ping' }), read: readPing },
   progress: { asks: progressAsk, read: readLoad, movement: readMovement },

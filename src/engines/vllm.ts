@@ -32,6 +32,7 @@ export const vllm: EngineAdapter = {
   help: { argv: ['serve', '--help=all'], parseFlags: parseOptions },
   askWithinMs,
   sidePorts,
+  known: { package: 'vllm' },
   plan,
   liveness: { ask: () => ({ method: 'GET', path: '/health' }), read: readHealth },
   progress: { asks: metricsAsk, read: readLoad, movement: readMovement },

@@ -91,13 +91,23 @@ export type Provisioning =
   | {
       readonly mode: 'source';
       readonly source: {
-        readonly repo: string;
+        /** `null`: the engine's own. */
+        readonly repo: string | null;
         readonly ref: string;
         readonly submodules: boolean;
         readonly build: { readonly cmake_flags: readonly string[]; readonly generator: string | null; readonly cache_dir: string | null };
       };
     }
-  | { readonly mode: 'package'; readonly package: { readonly name: string; readonly version: string } }
+  | {
+      readonly mode: 'package';
+      readonly package: {
+        /** `null`: the engine's own. */
+        readonly name: string | null;
+        readonly version: string;
+        /** Lock file with the hashes of all that is installed; `null`: what the index has on that day. */
+        readonly lock: string | null;
+      };
+    }
   | {
       readonly mode: 'container';
       readonly container: {

@@ -8,6 +8,7 @@ import { createInstallImage } from './container/install-image.ts';
 import type { Containers } from './container/runtime.ts';
 import { createInstallEngine } from './engines/install.ts';
 import type { HubSettings } from './hub/settings.ts';
+import { namedPackage, namedSource } from './known.ts';
 import { createEnsureModel } from './models/ensure.ts';
 import { createFindModel, type FindModel, type WantedModel } from './models/find-model.ts';
 import { createInstallPackage } from './package/install-package.ts';
@@ -57,11 +58,11 @@ export const openProvisioning = ({ hub, ...own }: ProvisioningDeps): Provisionin
           return { what: release.url, run: (passenger) => install({ engine, ...release, installDir }, passenger) };
         }
         case 'package': {
-          const { name, version } = provisioning.package;
-          return { what: `${name} ${version}`, run: (passenger) => installPackage({ engine, name, version }, passenger) };
+          const wanted = namedPackage(engine, provisioning);
+          return { what: `${wanted.name} ${wanted.version}`, run: (passenger) => installPackage({ engine, ...wanted }, passenger) };
         }
         case 'source': {
-          const { build: how, ...source } = provisioning.source;
+          const { build: how, ...source } = namedSource(engine, provisioning);
           const wanted = { engine, ...source, cmakeFlags: how.cmake_flags, generator: how.generator, cacheDir: how.cache_dir };
           return { what: `${source.repo} ${source.ref}`, run: (passenger) => build(wanted, passenger) };
         }

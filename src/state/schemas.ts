@@ -41,13 +41,16 @@ const provisioning = v.variant('mode', [
   v.strictObject({
     mode: v.literal('source'),
     source: v.strictObject({
-      repo: text,
+      repo: v.nullable(text),
       ref: text,
       submodules: v.boolean(),
       build: v.strictObject({ cmake_flags: list(text), generator: v.nullable(text), cache_dir: v.nullable(text) }),
     }),
   }),
-  v.strictObject({ mode: v.literal('package'), package: v.strictObject({ name: text, version: text }) }),
+  v.strictObject({
+    mode: v.literal('package'),
+    package: v.strictObject({ name: v.nullable(text), version: text, lock: v.optional(v.nullable(text), null) }),
+  }),
   v.strictObject({
     mode: v.literal('container'),
     container: v.strictObject({ image: text, digest: text, executable: v.optional(v.nullable(text), null) }),

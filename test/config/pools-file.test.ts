@@ -68,6 +68,8 @@ describe('accepted', () => {
     ['provisioning as source', 'provisioning: { mode: source, source: { repo: https://x.org/llama.cpp, ref: b4567 } }'],
     ['provisioning as package', "provisioning: { mode: package, package: { name: vllm, version: '0.9.1' } }"],
     ['provisioning as container', `provisioning: { mode: container, container: { image: ghcr.io/x/y:1, digest: 'sha256:${hex}' } }`],
+    ['provisioning from the source that the engine is known by', 'provisioning: { mode: source, source: { ref: b4567 } }'],
+    ['a package by a lock file', "provisioning: { mode: package, package: { name: llama, version: '1', lock: llama.lock } }"],
     ['a model source', `model_source: { ref: 'hf:org/model', checksum: 'sha256:${hex}' }`],
     ['an alias', 'flags: &same [--a]', 'env: {}'],
   ])('%s', (_, ...lines) => {
@@ -121,6 +123,10 @@ describe('a mistake is one line with file, line, key, expectation and what was f
     [
       'provisioning: { mode: external, executable: -rm }',
       'provisioning.executable: expected a path: text without a leading dash, at most 4096, found "-rm"',
+    ],
+    [
+      "provisioning: { mode: package, package: { version: '1' } }",
+      'provisioning: expected a package at package.name, since the engine has none of its own, found a map',
     ],
     ['model_source: { checksum: abc }', 'model_source.checksum: expected sha256: and 64 hexadecimal digits, found "abc"'],
     ['timeouts: { drain_ms: -1 }', 'timeouts.drain_ms: expected a whole number of milliseconds from 0 to 86400000, found -1'],

@@ -27,7 +27,7 @@ const cmake = (build: string): string => `#!/bin/sh
 dir=$(dirname "$0")
 echo "$@" >>"$dir/asked"
 case "$1" in
--S) mkdir -p "$4/bin" && echo "$2" >"$4/source" ;;
+-S) mkdir -p "$4/bin" && echo "$2" >"$4/source" && echo "$@" >"$4/configured" ;;
 --build) source=$(cat "$2/source"); ${build} ;;
 esac
 `;
@@ -39,6 +39,8 @@ interface Case {
   readonly wanted: WantedSource;
   commit(version: string): string;
   compiler(version: string | null): void;
+  /** Puts a program on the PATH. */
+  tool(name: string, text: string): void;
   daemon(options?: { readonly simulated?: boolean; readonly architectures?: readonly string[] }): BuildSource;
   asked(): readonly string[];
 }
@@ -67,6 +69,7 @@ const begin = async (build = builds): Promise<Case> => {
       git('commit', '-qm', version);
       return git('rev-parse', 'HEAD');
     },
+    tool,
     compiler: (version) => (version === null ? rmSync(join(bin, 'c++')) : tool('c++', `#!/bin/sh\necho "c++ ${version}"\n`)),
     daemon: ({ simulated = false, architectures = ['90'] } = {}) =>
       createBuildSource({
@@ -83,7 +86,8 @@ const begin = async (build = builds): Promise<Case> => {
   };
   mkdirSync(join(dir, 'git'));
   tool('../git/git', `#!/bin/sh\nPATH=/usr/local/bin:/usr/bin:/bin exec git "$@"\n`);
-  for (const name of ['dirname', 'mkdir', 'cat', 'cp', 'chmod', 'sleep']) tool(`../git/${name}`, `#!/bin/sh\nPATH=/usr/bin:/bin exec ${name} "$@"\n`);
+  for (const name of ['dirname', 'mkdir', 'cat', 'cp', 'chmod', 'sleep', 'tail'])
+    tool(`../git/${name}`, `#!/bin/sh\nPATH=/usr/bin:/bin exec ${name} "$@"\n`);
   it.commit('1.0.0');
   return it;
 };
@@ -131,6 +135,31 @@ describe.skipIf(!hasGit)('an engine from source', () => {
     expect(await build()).toBe(5);
     it.compiler(null);
     expect(await build(), 'without a compiler what is there will do').toBe(5);
+  });
+
+  it('is built by an older compiler for the host where nvcc wants one, as many times as it wants', async () => {
+    const wants = (newest: number): string =>
+      `echo "error -- unsupported GNU version! gcc versions later than ${newest} are not supported!" >&2; exit 1`;
+    const it = await begin(`case $(tail -n 1 "$2/configured") in
+*HOST_COMPILER=*g++-12*) ${builds} ;;
+*HOST_COMPILER=*g++-13*) ${wants(12)} ;;
+*) ${wants(14)} ;;
+esac`);
+    for (const version of [15, 13, 12]) it.tool(`g++-${version}`, '#!/bin/sh\n');
+    await it.daemon()(it.wanted, passenger());
+    const hosts = it.asked().flatMap((line) => (line.startsWith('-S') ? [/HOST_COMPILER=\S*\/(\S+)/.exec(line)?.[1] ?? 'usual'] : []));
+    expect(hosts).toEqual(['usual', 'g++-13', 'g++-12']);
+
+    const none = await begin(wants(11));
+    none.tool('g++-12', '#!/bin/sh\n');
+    none.tool('g++-11', '#!/bin/sh\n');
+    expect(await reasonOf(none.daemon()(none.wanted, passenger()))).toMatchObject({
+      code: 'build_failed',
+      message: expect.stringMatching(/gcc versions later than 11.*no other than \S*g\+\+-11 is on the PATH/),
+    });
+    const asked = none.asked().length;
+    await reasonOf(none.daemon()({ ...none.wanted, cmakeFlags: ['-DCMAKE_CUDA_HOST_COMPILER=/usr/bin/mine'] }, passenger()));
+    expect(none.asked().length - asked, 'who names one is taken at their word').toBe(2);
   });
 
   it('that a daemon was killed over is begun anew, and without CUDA with simulated GPUs only', async () => {

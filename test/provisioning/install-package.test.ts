@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readEngineRecord } from '../../src/provisioning/engines/record.ts';
-import { createInstallPackage, type InstallPackage } from '../../src/provisioning/package/install-package.ts';
+import { createInstallPackage, type InstallPackage, isPackageKey } from '../../src/provisioning/package/install-package.ts';
 import { createSelfTest } from '../../src/provisioning/self-test/self-test.ts';
 import { type StorePaths, storePaths } from '../../src/provisioning/store/paths.ts';
 import { temporaryDir } from '../kit/engine-process.ts';
@@ -27,6 +27,7 @@ env >>"$dir/env"
 case "$1 $2" in
 "venv --no-project") mkdir -p "$3/bin" && touch "$3/bin/python" ;;
 "pip install") bin=$(dirname "$4"); ${install} ;;
+"pip sync") bin=$(dirname "$5"); ${install} ;;
 "pip freeze") echo torch==2.8.0; echo vllm==0.9.1 ;;
 *) exit 2 ;;
 esac
@@ -53,6 +54,7 @@ const begin = async (install = installs, silenceMs = 5_000): Promise<Case> => {
     daemon: (env = {}) =>
       createInstallPackage({
         paths,
+        baseDir: dir,
         simulated: true,
         selfTest: createSelfTest({ simulated: true }),
         env: { PATH: `${join(dir, 'bin')}:/usr/bin:/bin`, ...env },
@@ -66,7 +68,7 @@ const begin = async (install = installs, silenceMs = 5_000): Promise<Case> => {
         : [],
   };
 };
-const vllm = { engine: 'vllm', name: 'vllm', version: '0.9.1' } as const;
+const vllm = { engine: 'vllm', name: 'vllm', version: '0.9.1', lock: null } as const;
 const reasonOf = (promise: Promise<unknown>): Promise<{ readonly code: string; readonly message: string }> =>
   promise.then(
     () => expect.unreachable('expected a failure'),
@@ -90,6 +92,31 @@ describe('a package of a pinned version', () => {
     expect(readFileSync(it.paths.provenance, 'utf8')).toContain('pypi:vllm==0.9.1');
     expect(await it.daemon()(vllm, passenger())).toEqual(present);
     expect(it.asked()).toHaveLength(3);
+  });
+
+  it('comes by its lock file and nothing else, and again when that changed', async () => {
+    const it = await begin();
+    writeFileSync(join(it.dir, 'vllm.lock'), 'vllm==0.9.1 --hash=sha256:00\n');
+    const locked = { ...vllm, lock: 'vllm.lock' };
+    const present = await it.daemon()(locked, passenger());
+    expect(it.asked()[1]).toMatch(/^pip sync --require-hashes --python \S+ \S+\/vllm\.lock$/);
+    const [key = ''] = readdirSync(it.paths.engines);
+    expect(key).toMatch(/^vllm-py-[0-9a-f]{20}-[0-9a-f]{12}$/);
+    expect(isPackageKey(key, locked)).toBe(true);
+    expect(isPackageKey(key, vllm)).toBe(false);
+    expect((await readEngineRecord(join(it.paths.engines, key)))?.from).toMatch(/^pypi:vllm==0\.9\.1 by lock sha256:[0-9a-f]{64}$/);
+    expect(await it.daemon()(locked, passenger())).toEqual(present);
+    expect(it.asked()).toHaveLength(3);
+    writeFileSync(join(it.dir, 'vllm.lock'), 'vllm==0.9.1 --hash=sha256:01\n');
+    expect((await it.daemon()(locked, passenger())).executable).not.toBe(present.executable);
+
+    const other = await reasonOf(it.daemon()({ ...locked, version: '0.9.2' }, passenger()));
+    expect(other).toMatchObject({
+      code: 'install_failed',
+      message: expect.stringMatching(/expected vllm==0\.9\.2 in \S+vllm\.lock, found vllm==0\.9\.1/),
+    });
+    const gone = await reasonOf(it.daemon()({ ...vllm, lock: 'gone.lock' }, passenger()));
+    expect(gone).toMatchObject({ code: 'install_failed', message: expect.stringMatching(/gone\.lock, found ENOENT.*--generate-hashes/) });
   });
 
   it('lies beside others, once for all who want it', async () => {

@@ -44,7 +44,7 @@ describe('A state store', () => {
           source: { repo: 'r', ref: 'v1', submodules: true, build: { cmake_flags: ['-D'], generator: null, cache_dir: null } },
         },
       }),
-      gpuSpec({ provisioning: { mode: 'package', package: { name: 'vllm', version: '1' } } }),
+      gpuSpec({ provisioning: { mode: 'package', package: { lock: null, name: 'vllm', version: '1' } } }),
       gpuSpec({ provisioning: { mode: 'container', container: { image: 'i', digest: 'd', executable: null } } }),
       gpuSpec({
         engine: 'custom',

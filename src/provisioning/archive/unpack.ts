@@ -1,15 +1,19 @@
-/** Unpacks what was fetched into a folder of our own: tar (gzip, zstd or plain), zip, or a bare program, told by how it begins. */
+/**
+ * Unpacks what was fetched into a folder of our own: tar (gzip, zstd or plain), zip, or a bare program, told by how it begins; a folder is
+ * copied by the same rules.
+ */
 import { constants, createReadStream } from 'node:fs';
 import { chmod, mkdir, open } from 'node:fs/promises';
 import { diskFull, isDiskFull } from '../fetch/failures.ts';
 import { nowAndThen } from '../fetch/now-and-then.ts';
 import type { JobReport, UnpackJob } from '../jobs/job.ts';
 import { refuse } from './entry.ts';
+import { readFolder } from './read-folder.ts';
 import { type Packing, readTar } from './read-tar.ts';
 import { readZip } from './read-zip.ts';
 import { openStage, type Staged } from './stage.ts';
 
-type Form = { readonly kind: 'tar'; readonly packing: Packing } | { readonly kind: 'zip' } | { readonly kind: 'program' };
+type Form = { readonly kind: 'tar'; readonly packing: Packing } | { readonly kind: 'zip' | 'program' | 'folder' };
 
 export const unpack = async ({ archive, into, program, limits }: UnpackJob, report: JobReport): Promise<Staged> => {
   report.phase('building');
@@ -28,6 +32,9 @@ export const unpack = async ({ archive, into, program, limits }: UnpackJob, repo
       case 'zip':
         await readZip(archive, bytes, limits, stage.put);
         break;
+      case 'folder':
+        await readFolder(archive, stage.put);
+        break;
       case 'program':
         await stage.put({ kind: 'file', path: program, isExecutable: true, body: createReadStream(archive) });
     }
@@ -43,8 +50,10 @@ export const unpack = async ({ archive, into, program, limits }: UnpackJob, repo
 const look = async (archive: string): Promise<{ readonly form: Form; readonly bytes: number }> => {
   const handle = await open(archive, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
+    const facts = await handle.stat();
+    if (facts.isDirectory()) return { form: { kind: 'folder' }, bytes: 0 };
     const { buffer } = await handle.read(Buffer.alloc(512), 0, 512, 0);
-    return { form: formOf(buffer), bytes: (await handle.stat()).size };
+    return { form: formOf(buffer), bytes: facts.size };
   } finally {
     await handle.close();
   }

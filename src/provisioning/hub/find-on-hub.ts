@@ -3,6 +3,7 @@ import { CauseError } from '../../cause.ts';
 import type { EnsureModel } from '../models/ensure.ts';
 import { presentModel } from '../models/ensure.ts';
 import type { WantedModel } from '../models/find-model.ts';
+import type { Asked } from '../models/record.ts';
 import type { Reference } from '../models/reference.ts';
 import type { Passenger } from '../store/flights.ts';
 import type { StorePaths } from '../store/paths.ts';
@@ -34,13 +35,9 @@ export const findOnHub = async (
         'expected no `model_source.checksum` with hf:, since the hub names the digest of every file, found one; pin a commit with @revision instead',
     });
   }
-  const key = hubKey(hubDir, {
-    repo,
-    file,
-    revision,
-    quant: wanted.quant,
-    form: wanted.engine === null ? null : wanted.engine === 'llamacpp' ? 'file' : 'folder',
-  });
+  const form = wanted.engine === null ? null : wanted.engine === 'llamacpp' ? 'file' : 'folder';
+  const question: Asked = { repo, file, revision, quant: wanted.quant, form };
+  const key = hubKey(hubDir, question);
   if (!wanted.refresh) {
     const present = await presentModel(store.modelRecords, key);
     const path = present?.path ?? (file === null ? null : await inHubCache(hubDir, repo, revision, file));
@@ -54,6 +51,6 @@ export const findOnHub = async (
   }
   const repository = await askRepository(hub, repo, revision);
   const choice = chooseFiles(repository, { file, quant: wanted.quant, engine: wanted.engine });
-  const planned = { key, hubDir, endpoint: hub.endpoint(), token: await hub.token(), revision, reference: wanted.reference };
+  const planned = { asked: question, hubDir, endpoint: hub.endpoint(), token: await hub.token(), reference: wanted.reference };
   return (await ensure(store, planHub(repository, choice, planned), passenger)).path;
 };

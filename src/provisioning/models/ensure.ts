@@ -68,6 +68,7 @@ const fetchAll = async (paths: StorePaths, plan: ModelPlan, patience: Patience, 
     revision: plan.revision,
     path: plan.path,
     files: [],
+    asked: plan.asked,
     complete: false,
     at: '',
   };

@@ -4,6 +4,7 @@ import { shardsOf } from '../../gpu/estimate/read-shape.ts';
 import { shownUrl } from '../fetch/failures.ts';
 import type { Digest } from '../jobs/job.ts';
 import { fileNameOf, type StorePaths, shortHash } from '../store/paths.ts';
+import type { Asked } from './record.ts';
 
 export interface PlannedFile {
   readonly url: string;
@@ -25,6 +26,8 @@ export interface ModelPlan {
   readonly revision: string | null;
   readonly path: string;
   readonly files: readonly PlannedFile[];
+  /** Of a hub: what the key is made from; null: of a URL. */
+  readonly asked: Asked | null;
   /** A file that names the commit of a branch, written at the end; null: none. */
   readonly ref: { readonly path: string; readonly text: string } | null;
 }
@@ -50,5 +53,5 @@ export const planUrl = (paths: StorePaths, url: string, checksum: string | null)
       link: null,
     }),
   );
-  return { key, reference: shownUrl(url), revision: null, path: join(dir, names[0] ?? name), files, ref: null };
+  return { key, reference: shownUrl(url), revision: null, path: join(dir, names[0] ?? name), files, asked: null, ref: null };
 };

@@ -7,6 +7,14 @@ import { writeFileAtomically } from '../../os/atomic-file.ts';
 const text = v.string();
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
+export const askedSchema = v.object({
+  repo: text,
+  file: v.nullable(text),
+  revision: text,
+  quant: v.nullable(text),
+  form: v.nullable(v.picklist(['file', 'folder'])),
+});
+
 const schema = v.object({
   version: v.literal(1),
   key: text,
@@ -17,11 +25,14 @@ const schema = v.object({
   /** What an engine is given. */
   path: text,
   files: v.array(v.object({ path: text, from: text, bytes: count, digest: text })),
+  /** Of a hub: what was asked for, from which its key is made; null: it came by its URL, or an earlier version wrote this. */
+  asked: v.optional(v.nullable(askedSchema), null),
   /** Every file is there and was verified. */
   complete: v.boolean(),
   at: text,
 });
 
+export type Asked = v.InferOutput<typeof askedSchema>;
 export type ModelRecord = v.InferOutput<typeof schema>;
 
 const fileOf = (dir: string, key: string): string => join(dir, `${key}.json`);

@@ -4,8 +4,8 @@
  * until its record is there it is nothing, and is made anew.
  */
 import { createHash } from 'node:crypto';
-import { access, constants, mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, constants, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { CauseError } from '../../cause.ts';
 import { adapterFor } from '../../engines/index.ts';
 import type { EngineName, EnginePresent } from '../../machines/vocabulary.ts';
@@ -26,10 +26,14 @@ export interface WantedPackage {
   readonly engine: EngineName;
   readonly name: string;
   readonly version: string;
+  /** Lock file with hashes; null: none. */
+  readonly lock: string | null;
 }
 
 export interface PackageDeps {
   readonly paths: StorePaths;
+  /** Relative paths begin here. */
+  readonly baseDir: string;
   readonly simulated: boolean;
   readonly selfTest: SelfTest;
   /** Of the daemon: where tools are looked for, and which index and proxies they use. */
@@ -41,13 +45,29 @@ export type InstallPackage = (wanted: WantedPackage, passenger: Passenger) => Pr
 
 const usualSilenceMs = 600_000;
 
-export const packageKey = ({ engine, name, version }: WantedPackage): string => `${engine}-py-${shortHash(`${name}==${version}`).slice(0, 20)}`;
+type Named = Pick<WantedPackage, 'engine' | 'name' | 'version' | 'lock'>;
+
+const packageKey = ({ engine, name, version }: Omit<Named, 'lock'>, lockDigest: string | null): string =>
+  `${engine}-py-${shortHash(`${name}==${version}`).slice(0, 20)}${lockDigest === null ? '' : `-${lockDigest.slice(0, 12)}`}`;
+
+/** Whatever its lock file said then. */
+export const isPackageKey = (key: string, named: Named): boolean => {
+  const start = packageKey(named, null);
+  return named.lock === null ? key === start : key.startsWith(`${start}-`);
+};
+
+interface Lock {
+  readonly path: string;
+  readonly sha256: string;
+}
 
 /** Rejects with CauseError, or with the reason of the signal. */
 export const createInstallPackage = (deps: PackageDeps): InstallPackage => {
   const flights = createFlights<EnginePresent>();
-  return (wanted, passenger) => {
-    const dir = join(deps.paths.engines, packageKey(wanted));
+  return async (wanted, passenger) => {
+    const lock = wanted.lock === null ? null : await readLock(resolve(deps.baseDir, wanted.lock));
+    const key = packageKey(wanted, lock?.sha256 ?? null);
+    const dir = join(deps.paths.engines, key);
     return flights.join(dir, passenger, async (report, signal) => {
       const present = await intact(dir, deps.simulated);
       if (present !== null) return presentOf(dir, present);
@@ -56,14 +76,16 @@ export const createInstallPackage = (deps: PackageDeps): InstallPackage => {
         engineLock(deps.paths, dir),
         signal,
         waits,
-        async () => (await intact(dir, deps.simulated)) ?? make(dir, wanted, deps, report, signal),
+        async () => (await intact(dir, deps.simulated)) ?? make(dir, key, { ...wanted, locked: lock }, deps, report, signal),
       );
       return presentOf(dir, made);
     });
   };
 };
 
-const make = async (dir: string, wanted: WantedPackage, deps: PackageDeps, report: JobReport, signal: AbortSignal): Promise<EngineRecord> => {
+type Wanted = WantedPackage & { readonly locked: Lock | null };
+
+const make = async (dir: string, key: string, wanted: Wanted, deps: PackageDeps, report: JobReport, signal: AbortSignal): Promise<EngineRecord> => {
   report.phase('building');
   const adapter = adapterFor(wanted.engine);
   const [program] = adapter.executables;
@@ -86,9 +108,9 @@ const make = async (dir: string, wanted: WantedPackage, deps: PackageDeps, repor
     const file = { path: executable, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
     const record: EngineRecord = {
       version: 1,
-      key: packageKey(wanted),
+      key,
       engine: wanted.engine,
-      from: `pypi:${wanted.name}==${wanted.version}`,
+      from: `pypi:${wanted.name}==${wanted.version}${wanted.locked === null ? '' : ` by lock sha256:${wanted.locked.sha256}`}`,
       checksum: `sha256:${createHash('sha256').update(packages.join('\n')).digest('hex')}`,
       executable,
       ...tested(shown, deps.simulated),
@@ -98,7 +120,7 @@ const make = async (dir: string, wanted: WantedPackage, deps: PackageDeps, repor
       at: new Date().toISOString(),
     };
     await writeEngineRecord(dir, record);
-    const { key, from, engineVersion: revision, checksum } = record;
+    const { from, engineVersion: revision, checksum } = record;
     await appendProvenance(deps.paths.provenance, { action: 'installed', what: 'engine', key, from, revision, bytes: null, digests: [checksum] });
     return record;
   } catch (thrown) {
@@ -108,7 +130,7 @@ const make = async (dir: string, wanted: WantedPackage, deps: PackageDeps, repor
 };
 
 /** What is in it afterwards, each `name==version`. */
-const installInto = async (env: string, { name, version }: WantedPackage, deps: PackageDeps, signal: AbortSignal): Promise<readonly string[]> => {
+const installInto = async (env: string, { name, version, locked }: Wanted, deps: PackageDeps, signal: AbortSignal): Promise<readonly string[]> => {
   const environment = toolEnvironment(deps.env);
   const path = environment['PATH'] ?? '';
   const uv = await onPath('uv', path);
@@ -126,24 +148,64 @@ const installInto = async (env: string, { name, version }: WantedPackage, deps: 
   };
   const python = join(env, 'bin', 'python');
   const pinned = `${name}==${version}`;
-  const freeze = uv === null ? await byPip(base, env, python, pinned, run) : await byUv(uv, env, python, pinned, run);
-  return freeze
+  const freeze = uv === null ? await byPip(base, env, python, { pinned, locked }, run) : await byUv(uv, env, python, { pinned, locked }, run);
+  const packages = freeze
     .split('\n')
     .filter((line) => line !== '')
     .sort();
+  // What came by an address of its own is told without a version.
+  const isIn = (line: string): boolean => isSameName(line, pinned) || isSameName(line.split(' @ ')[0] ?? '', name);
+  if (locked === null || packages.some(isIn)) return packages;
+  throw failed(`expected ${pinned} in ${locked.path}, found ${packages.find((line) => isSameName(line.split('==')[0] ?? '', name)) ?? 'none'} in it`);
+};
+
+/** As Python compares names of packages: by letters and digits. An extra, `name[gpu]`, is no part of it. */
+const isSameName = (one: string, other: string): boolean => plain(one) === plain(other);
+const plain = (name: string): string =>
+  name
+    .replace(/\[[^\]]*\]/, '')
+    .toLowerCase()
+    .replaceAll(/[-_.]+/g, '-');
+
+const mostLockBytes = 16 * 1024 * 1024;
+
+const readLock = async (path: string): Promise<Lock> => {
+  try {
+    const { size } = await stat(path);
+    if (size > mostLockBytes) throw new Error(`more than ${mostLockBytes} bytes`);
+    return {
+      path,
+      sha256: createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex'),
+    };
+  } catch (thrown) {
+    throw failed(
+      `expected a lock file at ${path}, found ${thrown instanceof Error ? thrown.message : String(thrown)}; \`uv pip compile --generate-hashes\` makes one`,
+    );
+  }
 };
 
 type Run = (file: string, argv: readonly string[]) => Promise<string>;
 
-const byUv = async (uv: string, env: string, python: string, pinned: string, run: Run): Promise<string> => {
+interface What {
+  readonly pinned: string;
+  readonly locked: Lock | null;
+}
+
+const byUv = async (uv: string, env: string, python: string, { pinned, locked }: What, run: Run): Promise<string> => {
   await run(uv, ['venv', '--no-project', env]);
-  await run(uv, ['pip', 'install', '--python', python, pinned]);
+  await run(uv, [
+    'pip',
+    ...(locked === null ? ['install', '--python', python, pinned] : ['sync', '--require-hashes', '--python', python, locked.path]),
+  ]);
   return run(uv, ['pip', 'freeze', '--python', python]);
 };
 
-const byPip = async (base: string, env: string, python: string, pinned: string, run: Run): Promise<string> => {
+const byPip = async (base: string, env: string, python: string, { pinned, locked }: What, run: Run): Promise<string> => {
   await run(base, ['-m', 'venv', env]);
-  await run(python, ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off', pinned]);
+  const what = locked === null ? [pinned] : ['--require-hashes', '--no-deps', '-r', locked.path];
+  await run(python, ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off', ...what]);
   return run(python, ['-m', 'pip', 'freeze', '--disable-pip-version-check', '--all']);
 };
 

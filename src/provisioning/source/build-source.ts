@@ -21,9 +21,9 @@ import { withLease } from '../store/lease.ts';
 import { type StorePaths, shortHash } from '../store/paths.ts';
 import { appendProvenance } from '../store/provenance.ts';
 import { toolEnvironment } from '../tool/environment.ts';
-import { runTool } from '../tool/run-tool.ts';
+import { runTool, type ToolEnd } from '../tool/run-tool.ts';
 import { checkOut, gitEnvironment, type Run } from './checkout.ts';
-import { compilerOf, findToolchain, type Toolchain } from './toolchain.ts';
+import { compilerOf, findToolchain, hostCompilersFor, type Toolchain } from './toolchain.ts';
 
 export interface WantedSource {
   readonly engine: EngineName;
@@ -93,6 +93,66 @@ const runner = ({ env, silenceMs = usualSilenceMs }: SourceDeps, signal: AbortSi
   return (file, argv) => runTool({ file, argv, env: given, silenceMs }, signal);
 };
 
+const hostFlag = (host: string | null): readonly string[] => (host === null ? [] : [`-DCMAKE_CUDA_HOST_COMPILER=${host}`]);
+const choosesHost = (flags: readonly string[]): boolean => flags.some((flag) => flag.startsWith('-DCMAKE_CUDA_HOST_COMPILER'));
+
+interface Build {
+  readonly cmake: string;
+  readonly target: string;
+  readonly path: string;
+  readonly ref: string;
+  readonly commit: string;
+  /** Whether another compiler for the host is tried where nvcc asks for one. */
+  readonly mayChoose: boolean;
+}
+
+/** By the usual compiler, and by older ones as long as nvcc says that the one it was given is too new. */
+const buildBy = async (
+  steps: (host: string | null) => readonly (readonly string[])[],
+  { cmake, target, path, ref, commit, mayChoose }: Build,
+  run: Run,
+): Promise<void> => {
+  const tried: string[] = [];
+  let left: readonly string[] | null = null;
+  for (let host: string | null = null; ; ) {
+    const failed = await firstFailure(steps(host), cmake, run);
+    if (failed === null) return;
+    const asked: readonly string[] | null = mayChoose ? await hostCompilersFor(failed.ended.said, path) : null;
+    if (asked !== null) left = (left ?? asked).filter((one) => asked.includes(one) && !tried.includes(one));
+    const [next] = asked === null ? [] : (left ?? []);
+    if (next === undefined) throw notBuilt(ref, commit, failed, asked === null ? null : tried);
+    tried.push(next);
+    host = next;
+    await rm(target, { recursive: true, force: true });
+  }
+};
+
+interface FailedStep {
+  readonly step: string;
+  readonly ended: ToolEnd;
+}
+
+const firstFailure = async (steps: readonly (readonly string[])[], cmake: string, run: Run): Promise<FailedStep | null> => {
+  for (const argv of steps) {
+    const ended = await run(cmake, argv);
+    if (!ended.ok) return { step: argv[0] ?? '', ended };
+  }
+  return null;
+};
+
+/** `tried`: compilers that nvcc was given; null: it asked for none. */
+const notBuilt = (ref: string, commit: string, { step, ended }: FailedStep, tried: readonly string[] | null): CauseError => {
+  const hint =
+    tried === null
+      ? ''
+      : `; nvcc wants an older compiler for the host, and ${tried.length === 0 ? 'none' : `no other than ${tried.join(', ')}`} is on the PATH: install one that it names, or set -DCMAKE_CUDA_HOST_COMPILER`;
+  return new CauseError({
+    code: 'build_failed',
+    message: `expected cmake ${step} to build ${ref}, found ${ended.found}${hint}`,
+    details: { commit },
+  });
+};
+
 type Wanted = WantedSource & { readonly architectures: readonly string[] };
 
 const make = async (dir: string, key: string, wanted: Wanted, deps: SourceDeps, report: JobReport, signal: AbortSignal): Promise<EngineRecord> => {
@@ -117,20 +177,19 @@ const make = async (dir: string, key: string, wanted: Wanted, deps: SourceDeps, 
     const repo = /^(?:[a-z+]+:\/\/|[\w.-]+@)/i.test(wanted.repo) || isAbsolute(wanted.repo) ? wanted.repo : resolve(deps.baseDir, wanted.repo);
     const commit = await checkOut({ git: tools.git, repo, ref: wanted.ref, submodules: wanted.submodules, into: source }, run);
     report.phase('building');
-    const step = async (argv: readonly string[]): Promise<void> => {
-      const ended = await run(tools.cmake, argv);
-      if (!ended.ok)
-        throw new CauseError({
-          code: 'build_failed',
-          message: `expected cmake ${argv[0]} to build ${wanted.ref}, found ${ended.found}`,
-          details: { commit },
-        });
-    };
     const cuda = tools.nvcc === null ? [] : [...build.cudaFlags(wanted.architectures), `-DCMAKE_CUDA_COMPILER=${tools.nvcc}`];
     const generator = wanted.generator === null ? [] : ['-G', wanted.generator];
     const usual = ['-DCMAKE_BUILD_TYPE=Release', '-DBUILD_SHARED_LIBS=OFF', `-DCMAKE_RUNTIME_OUTPUT_DIRECTORY=${join(target, 'bin')}`];
-    await step(['-S', source, '-B', target, ...generator, ...usual, ...cuda, ...wanted.cmakeFlags]);
-    await step(['--build', target, '--target', build.target, '--parallel', String(availableParallelism())]);
+    const steps = (host: string | null): readonly (readonly string[])[] => [
+      ['-S', source, '-B', target, ...generator, ...usual, ...build.flags, ...cuda, ...hostFlag(host), ...wanted.cmakeFlags],
+      ['--build', target, '--target', build.target, '--parallel', String(availableParallelism())],
+    ];
+    const path = deps.env['PATH'] ?? '';
+    await buildBy(
+      steps,
+      { cmake: tools.cmake, target, path, ref: wanted.ref, commit, mayChoose: tools.nvcc !== null && !choosesHost(wanted.cmakeFlags) },
+      run,
+    );
     const executable = join('bin', build.target);
     await copyFile(join(target, executable), join(filesDir(staging), executable)).catch((thrown: unknown) => {
       throw new CauseError({

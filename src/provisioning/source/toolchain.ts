@@ -34,6 +34,20 @@ const findNvcc = async (path: string): Promise<string | null> =>
     () => null,
   );
 
+const newestGcc = 20;
+const oldestGcc = 8;
+
+/**
+ * Compilers for the host that nvcc may be told to use instead of one that it says is too new, the newest first. `said`: its words, as
+ * "gcc versions later than 13 are not supported"; null: they are about something else.
+ */
+export const hostCompilersFor = async (said: string, path: string): Promise<readonly string[] | null> => {
+  if (!/unsupported (?:GNU|clang|compiler) version|unsupported host compiler/i.test(said)) return null;
+  const newest = Number(/gcc versions later than (\d+)/i.exec(said)?.[1] ?? newestGcc);
+  const names = Array.from({ length: Math.max(0, newest - oldestGcc + 1) }, (_, index) => `g++-${newest - index}`);
+  return (await Promise.all(names.map((name) => onPath(name, path)))).filter((file) => file !== null);
+};
+
 /** A build by other compilers is another build. */
 export const compilerOf = async ({ cxx, nvcc }: Toolchain, run: Run): Promise<string> => {
   const said = await Promise.all([cxx, ...(nvcc === null ? [] : [nvcc])].map((compiler) => run(compiler, ['--version'])));

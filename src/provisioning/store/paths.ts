@@ -28,6 +28,10 @@ export const storePaths = (root: string): StorePaths => ({
   provenance: join(root, 'provenance.jsonl'),
 });
 
+/** Of `parts`, where an import is unpacked; one at a time. */
+export const importName = 'import';
+export const importLock = ({ locks }: StorePaths): string => join(locks, 'import.lock');
+
 export const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 
 /** The last word of a URL's path as the name of a file; what a name may not have is an underscore. */

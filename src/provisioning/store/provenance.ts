@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { storeFailed } from '../fetch/failures.ts';
 
 export interface Provenance {
-  readonly action: 'fetched' | 'installed' | 'removed';
+  readonly action: 'fetched' | 'installed' | 'imported' | 'removed';
   readonly what: 'model' | 'engine' | 'part';
   readonly key: string;
   /** Without its query, which may hold a secret. */

@@ -8,7 +8,7 @@ import { engineLock } from '../engines/install.ts';
 import { modelLock } from '../models/ensure.ts';
 import { recordFile } from '../models/record.ts';
 import { tryLease } from '../store/lease.ts';
-import type { StorePaths } from '../store/paths.ts';
+import { importLock, importName, type StorePaths } from '../store/paths.ts';
 import { appendProvenance } from '../store/provenance.ts';
 import { type Inventory, takeInventory } from './inventory.ts';
 import { type Used, usersOfEngine, usersOfModel } from './usage.ts';
@@ -120,6 +120,7 @@ const lockOf = (paths: StorePaths, { what, key, paths: [first] }: Removable): st
 /** That of whoever would write to it. */
 const partLock = (paths: StorePaths, path: string): string => {
   const name = basename(path).replace(/\.note\.json$/, '');
+  if (name === importName) return importLock(paths);
   const blob = /^([0-9a-f]+)\.incomplete$/.exec(name)?.[1];
   if (blob !== undefined) return join(paths.hub, '.locks', basename(dirname(dirname(path))), `${blob}.lock`);
   const engine = /^(?:engine-|\.staging-)(.+)$/.exec(name)?.[1];

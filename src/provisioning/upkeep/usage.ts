@@ -7,9 +7,10 @@ import { containerKey } from '../container/install-image.ts';
 import { engineKey } from '../engines/install.ts';
 import type { EngineRecord } from '../engines/record.ts';
 import { shownUrl } from '../fetch/failures.ts';
+import { namedPackage, namedSource } from '../known.ts';
 import { urlKey } from '../models/plan.ts';
 import type { ModelRecord } from '../models/record.ts';
-import { packageKey } from '../package/install-package.ts';
+import { isPackageKey } from '../package/install-package.ts';
 import { sourceKeyStart } from '../source/build-source.ts';
 
 export interface Used {
@@ -42,9 +43,9 @@ const isEngineOf = ({ engine, provisioning }: PoolSpec, key: string): boolean =>
     case 'binary':
       return engineKey({ ...provisioning.binary, engine }) === key;
     case 'package':
-      return packageKey({ ...provisioning.package, engine }) === key;
+      return isPackageKey(key, { ...namedPackage(engine, provisioning), engine });
     case 'source':
-      return key.startsWith(`${sourceKeyStart({ ...provisioning.source, engine })}-`);
+      return key.startsWith(`${sourceKeyStart({ ...namedSource(engine, provisioning), engine })}-`);
     case 'container':
       return containerKey({ ...provisioning.container, engine }) === key;
     case 'external':

@@ -23,6 +23,7 @@ export interface StoreAround {
   readonly pools: readonly PoolSpec[] | null;
   readonly provisioning: Provisioning;
   readonly hub: ReturnType<typeof hubSettings>;
+  readonly simulated: boolean;
 }
 
 const nothingAsked = { ok: true, pools: [] } as const;
@@ -36,6 +37,7 @@ export const lookAround = ({ env }: CliContext, poolsFile: string | null, pools:
   const all = [...mistakes, ...(loaded.ok ? [] : loaded.mistakes)];
   if (!loaded.ok || all.length > 0) throw new CliError(all.join('\n'), exitCodes.configuration);
   const { file } = environment.poolsFile;
+  const simulated = environment.gpuSource.kind === 'simulated';
   const [paths, baseDir, hub] = [storePaths(environment.cacheDir), dirname(file), hubSettings(env, home)];
   return {
     paths,
@@ -49,10 +51,11 @@ export const lookAround = ({ env }: CliContext, poolsFile: string | null, pools:
       hub,
       env,
       containers: openContainers({ env }),
-      simulated: environment.gpuSource.kind === 'simulated',
+      simulated,
       architectures: () => askArchitectures(environment.gpuSource),
     }),
     hub,
+    simulated,
   };
 };
 
