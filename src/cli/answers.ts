@@ -109,5 +109,8 @@ export const logsSchema = v.looseObject({ lines: v.array(logLineSchema) });
 /** Answers to commands: the pool's view, or at least an object. */
 export const commandSchema = v.looseObject({});
 
+/** Of a reload; null: the engine goes on as it is. */
+export const operationSchema = v.looseObject({ operation_id: v.nullable(v.string()) });
+
 /** The error shape of every route. */
 export const problemSchema = v.looseObject({ code: v.string(), message: v.string(), details: v.nullish(v.unknown()) });

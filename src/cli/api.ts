@@ -3,36 +3,52 @@
  * bounded answer. Knows no commands and prints nothing.
  */
 import * as v from 'valibot';
-import type { FetchInit } from '../os/tls-fetch.ts';
 import { readBounded } from '../read-bounded.ts';
 import { poolsSchema, problemSchema } from './answers.ts';
+import { createClient, type Question, type Reads } from './client.ts';
 import type { Connection } from './connection.ts';
 import { CliError, exitCodes } from './exit.ts';
 
-type Schema = v.GenericSchema;
+export interface Asked<Answer> {
+  /** `schema` must take what the route answers by its type, and is what the answer is checked by. */
+  readonly read: <S extends v.GenericSchema>(schema: S & Reads<S, Answer>) => Promise<v.InferOutput<S>>;
+}
 
 export interface Api {
   readonly url: string;
-  readonly get: <S extends Schema>(path: string, schema: S) => Promise<v.InferOutput<S>>;
-  readonly send: <S extends Schema>(method: 'POST' | 'DELETE', path: string, body: object | null, schema: S) => Promise<v.InferOutput<S>>;
+  /** Nothing is sent before it is said how the answer is read. */
+  readonly ask: <Answer>(question: Question<Answer>) => Asked<Answer>;
   /** An open stream of server-sent events; `lastEventId` null: from the beginning of what the route offers. */
-  readonly stream: (path: string, lastEventId: string | null, signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>;
+  readonly stream: (question: Question, lastEventId: string | null, signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>;
 }
 
 const answerWithinMs = 10_000;
 const longestAnswerBytes = 64 * 1024 * 1024;
 
-export const poolPath = (id: string, rest = ''): string => `/v2/pools/${encodeURIComponent(id)}${rest}`;
-
 export const createApi = ({ url, token, fetch }: Connection): Api => {
+  const { origin } = new URL(url);
   const auth: Readonly<Record<string, string>> = token === null ? {} : { authorization: `Bearer ${token}` };
-  const request = async (path: string, init: FetchInit): Promise<Response> => {
-    const target = new URL(path, url);
+  /** Where it went and what came; redirects are not followed. */
+  const request = async (question: Question, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Received> => {
+    let received: Received | null = null;
+    const client = createClient(url, async (target, { method = 'GET', headers: given, body }) => {
+      const response = await fetch(target, {
+        method,
+        redirect: 'manual',
+        headers: { ...Object.fromEntries(new Headers(given)), ...auth, ...headers },
+        ...(typeof body === 'string' && { body }),
+        signal,
+      });
+      received = { path: `${target.pathname}${target.search}`, response };
+      return response;
+    });
     try {
-      return await fetch(target, { ...init, redirect: 'manual', headers: { accept: 'application/json', ...auth, ...init.headers } });
+      await question(client);
     } catch (thrown) {
       throw notReached(url, thrown);
     }
+    if (received === null) throw new TypeError('expected a question to ask the client it is given, found that it did not');
+    return received;
   };
   const read = async (response: Response): Promise<string> => {
     try {
@@ -41,44 +57,45 @@ export const createApi = ({ url, token, fetch }: Connection): Api => {
       throw notReached(url, thrown);
     }
   };
+  const inTime = (): AbortSignal => AbortSignal.timeout(answerWithinMs);
   const knownPools = async (): Promise<readonly string[] | null> => {
-    const response = await request('/v2/pools', { signal: AbortSignal.timeout(answerWithinMs) });
+    const { response } = await request((client) => client.v2.pools.$get(), wantsJson, inTime());
     const parsed = v.safeParse(poolsSchema, parseJson(await read(response)));
     return parsed.success ? parsed.output.pools.map((pool) => pool.pool_id) : null;
   };
-  const refused = async (path: string, status: number, text: string): Promise<CliError> => {
+  const refused = async ({ path, response: { status } }: Received, text: string): Promise<CliError> => {
     const parsed = v.safeParse(problemSchema, parseJson(text));
     if (status === 401) return new CliError(unauthorized(token !== null), exitCodes.failed);
-    if (!parsed.success) return new CliError(`${url}${path} answered ${status}; is this pool-managerd?`, exitCodes.failed);
+    if (!parsed.success) return new CliError(`${origin}${path} answered ${status}; is this pool-managerd?`, exitCodes.failed);
     if (parsed.output.code !== 'POOL_NOT_FOUND') return new CliError(`${parsed.output.code}: ${parsed.output.message}`, exitCodes.failed);
     const ids = await knownPools();
     const others = ids === null ? '' : ids.length === 0 ? '; no pool is declared' : `; known pools: ${ids.join(', ')}`;
     return new CliError(`${parsed.output.message}${others}`, exitCodes.failed);
   };
-  const exchange = async <S extends Schema>(path: string, init: FetchInit, schema: S): Promise<v.InferOutput<S>> => {
-    const response = await request(path, { ...init, signal: AbortSignal.timeout(answerWithinMs) });
-    const text = await read(response);
-    if (!response.ok) throw await refused(path, response.status, text);
-    const parsed = v.safeParse(schema, parseJson(text));
-    if (parsed.success) return parsed.output;
-    const [issue] = parsed.issues;
-    throw new CliError(
-      `${url}${path} answered something unexpected (${v.getDotPath(issue) ?? 'body'}: ${issue.message}); is this pool-managerd, of this version?`,
-      exitCodes.failed,
-    );
-  };
   return {
     url,
-    get: (path, schema) => exchange(path, {}, schema),
-    send: (method, path, body, schema) =>
-      exchange(path, { method, ...(body === null ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }) }, schema),
-    stream: async (path, lastEventId, signal) => {
+    ask: (question) => ({
+      read: async (schema) => {
+        const received = await request(question, wantsJson, inTime());
+        const text = await read(received.response);
+        if (!received.response.ok) throw await refused(received, text);
+        const parsed = v.safeParse(schema, parseJson(text));
+        if (parsed.success) return parsed.output;
+        const [issue] = parsed.issues;
+        throw new CliError(
+          `${origin}${received.path} answered something unexpected (${v.getDotPath(issue) ?? 'body'}: ${issue.message}); is this pool-managerd, of this version?`,
+          exitCodes.failed,
+        );
+      },
+    }),
+    stream: async (question, lastEventId, signal) => {
       const connecting = new AbortController();
       const timer = setTimeout(() => connecting.abort(new DOMException('no answer', 'TimeoutError')), answerWithinMs);
       const headers = { accept: 'text/event-stream', ...(lastEventId === null ? {} : { 'last-event-id': lastEventId }) };
       try {
-        const response = await request(path, { headers, signal: AbortSignal.any([signal, connecting.signal]) });
-        if (!response.ok || response.body === null) throw await refused(path, response.status, await read(response));
+        const received = await request(question, headers, AbortSignal.any([signal, connecting.signal]));
+        const { response } = received;
+        if (!response.ok || response.body === null) throw await refused(received, await read(response));
         return response.body;
       } finally {
         clearTimeout(timer);
@@ -86,6 +103,14 @@ export const createApi = ({ url, token, fetch }: Connection): Api => {
     },
   };
 };
+
+interface Received {
+  /** With the query. */
+  readonly path: string;
+  readonly response: Response;
+}
+
+const wantsJson = { accept: 'application/json' };
 
 const unauthorized = (sent: boolean): string =>
   sent

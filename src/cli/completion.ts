@@ -91,8 +91,9 @@ ${commands
     return [
       `    ${command.name})`,
       `      options=(${rows.join(' ')})`,
-      '      _describe option options',
-      ...further.map((line) => `      ${line}`),
+      '      if [[ $words[CURRENT] == -* ]]; then _describe -o option options',
+      `      else ${further.length === 0 ? ':' : further.join('; ')}`,
+      '      fi',
       '      ;;',
     ].join('\n');
   })

@@ -22,44 +22,17 @@ import { status } from './commands/status.ts';
 import { completionFor, idsCommand, type Shell, shells } from './completion.ts';
 import type { CliContext, Session } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
+import { examplesOf, generalHelp } from './help.ts';
 import { addRemoteOptions, openSession, type RemoteOptions } from './remote.ts';
 import { durationMs, wholeNumber } from './words.ts';
-
-const examples = `
-Examples:
-  pool-managerd config example > pools.yaml     write a pools file to begin with
-  pool-managerd config check pools.yaml         is it valid?
-  pool-managerd serve                           run the daemon (configured by environment and pools file)
-  pool-managerd demo                            see it at work, without a GPU
-  pool-managerd status --watch                  node and pools, once a second
-  pool-managerd start pool-0 --wait             ends when the pool is ready
-  pool-managerd drain pool-0 --deadline 30s     stop it when its work is done, after 30 s at the latest
-  pool-managerd logs pool-0 -f                  what its engine writes
-  pool-managerd events -f --json                every transition, one JSON per line
-  pool-managerd doctor                          driver, devices, ports, disk, limits of this machine
-  pool-managerd pull                            fetch what the pools file names, before anything is started
-  pool-managerd prune                           what no pool uses; --yes removes it
-  pool-managerd inspect pool-0                  its chart at work: events, guards, actions
-  pool-managerd estimate model.gguf --ctx 8192  how much VRAM it would need, in parts
-  pool-managerd explain events.jsonl 4711       why a pool did what it did then: guards, transitions, actions
-
-In a browser: the address of the daemon, http://127.0.0.1:9200/.
-Completion: source <(pool-managerd completion bash), the same for zsh; pool-managerd completion fish | source.
-
-Exit codes:
-  0   done
-  1   the daemon refused, or what was waited for did not happen
-  64  the command line is wrong
-  69  no daemon answers at the address (serve: no NVIDIA GPU)
-  70  a bug in pool-managerd
-  78  the configuration is wrong, one line per mistake
-serve ends also with 75 when another daemon holds the state directory.`;
 
 const longestTail = 10_000;
 const mostEvents = 1_000;
 const mostSlots = 1_024;
 const mostTokens = 16_777_216;
 const mostDevices = 64;
+const largestPort = 65_535;
+const usualViewer = 'https://stately.ai/inspect';
 
 export const runCli = async (args: readonly string[], context: CliContext): Promise<number> => {
   const ending = new AbortController();
@@ -88,29 +61,41 @@ const report = (context: CliContext, thrown: unknown): number => {
 
 /** For completion: says nothing where it has nothing to say. */
 const printIds = async (session: Session): Promise<void> => {
-  const { pools: known } = await session.api.get('/v2/pools', poolsSchema);
+  const { pools: known } = await session.api.ask((client) => client.v2.pools.$get()).read(poolsSchema);
   for (const { pool_id } of known) session.print(pool_id);
 };
 
-const createProgram = (context: CliContext, signal: AbortSignal, outcome: { exitCode: number }): Command => {
+/** Exported for tests, which parse with it and run nothing. */
+export const createProgram = (context: CliContext, signal: AbortSignal, outcome: { exitCode: number }): Command => {
   const program = new Command('pool-managerd')
     .description('One daemon per GPU machine: starts inference engines, keeps them alive, and says what it is doing and why.')
     .version(context.version)
     .exitOverride()
     .configureOutput({ writeOut: (text) => context.stdout.write(text), writeErr: (text) => context.stderr.write(text) })
     .showHelpAfterError('(--help tells more)')
-    .addHelpText('after', examples);
+    .addHelpText('after', generalHelp);
   addRemoteOptions(program);
   addLocalCommands(program, context, outcome);
-  addRemoteCommands((name, summary, act) =>
-    addRemoteOptions(program.command(name, { hidden: name === idsCommand }).description(summary)).action(async (...given: unknown[]) => {
-      const command = given.at(-1);
-      if (!(command instanceof Command)) throw new TypeError('commander gave no command');
-      const options = command.optsWithGlobals<RemoteOptions & Options>();
-      await act(openSession(context, options, signal), command.args, options);
-    }),
+  addRemoteCommands(
+    (name, summary, act) =>
+      addRemoteOptions(program.command(name, { hidden: name === idsCommand }).description(summary)).action(async (...given: unknown[]) => {
+        const command = given.at(-1);
+        if (!(command instanceof Command)) throw new TypeError('commander gave no command');
+        const options = command.optsWithGlobals<RemoteOptions & Options>();
+        await act(openSession(context, options, signal), command.args, options);
+      }),
+    context.env,
   );
+  addExamples(program, '');
   return program;
+};
+
+const addExamples = ({ commands }: Command, parents: string): void => {
+  for (const command of commands) {
+    const name = `${parents}${command.name()}`;
+    command.addHelpText('after', examplesOf(name));
+    addExamples(command, `${name} `);
+  }
 };
 
 const addLocalCommands = (program: Command, context: CliContext, outcome: { exitCode: number }): void => {
@@ -172,10 +157,6 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
     .command('completion')
     .description('completion for your shell; --help tells how to install it')
     .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices(shells))
-    .addHelpText(
-      'after',
-      '\nInstall:\n  source <(pool-managerd completion bash)     in ~/.bashrc; the same with zsh in ~/.zshrc\n  pool-managerd completion fish | source      in ~/.config/fish/config.fish',
-    )
     .action((dialect: Shell) => {
       context.stdout.write(completionFor(dialect, program));
     });
@@ -252,7 +233,7 @@ type Options = Readonly<Record<string, unknown>>;
 type Act = (session: Session, args: readonly string[], options: Options) => Promise<void>;
 type Remote = (name: string, summary: string, act: Act) => Command;
 
-const addRemoteCommands = (remote: Remote): void => {
+const addRemoteCommands = (remote: Remote, env: CliContext['env']): void => {
   remote('status [id]', 'the node and its pools, or one pool in full', (session, [id], options) =>
     status(session, id, isSet(options, 'watch')),
   ).option('-w, --watch', 'again once a second');
@@ -261,9 +242,20 @@ const addRemoteCommands = (remote: Remote): void => {
   remote('pool <id>', 'one pool in full', (session, [id]) => status(session, id, false));
   remote('gpus', 'one line per GPU', (session) => gpus(session));
   addCommands(remote);
-  remote('inspect [actor]', 'the charts at work: each event, the transitions it took, guards and actions', (session, [actor]) =>
-    inspect(session, actor),
-  );
+  remote('inspect [actor]', 'the charts at work: each event, the transitions it took, guards and actions', async (session, [actor], options) =>
+    isSet(options, 'stately')
+      ? (await import('./stately/inspect-stately.ts')).inspectInStately(session, {
+          port: wholeNumber('--port', text(options, 'port') ?? '0', largestPort),
+          viewer: text(options, 'viewer') ?? usualViewer,
+          open: options['open'] !== false,
+          env,
+        })
+      : inspect(session, actor),
+  )
+    .option('--stately', 'all of them in the viewer of Stately, in a browser; it comes from the network')
+    .option('--port <port>', 'where the page with the viewer is served, on loopback (default: any)')
+    .option('--viewer <url>', `the viewer (default: ${usualViewer})`)
+    .option('--no-open', 'only print the address of the page');
   remote('logs <id>', 'what the engine of a pool wrote', (session, [id = ''], options) =>
     logs(session, id, {
       follow: isSet(options, 'follow'),
@@ -295,9 +287,15 @@ const addCommands = (remote: Remote): void => {
     }).option('-d, --deadline <time>', 'end it then at the latest, such as 30s (default: drain_ms of the pool)'),
   );
   remote('resume <id>', 'take a drain back while the engine is still there', (session, [id = '']) => resume(session, id));
-  remote('reload <id>', 'takes up what changed of its spec, with a new engine in place of the old one', (session, [id = ''], options) =>
-    reload(session, id, text(options, 'model')),
-  ).option('-m, --model <ref>', 'with this model');
+  remote(
+    'reload <id>',
+    'a new engine with something changed, in place of the old one once it is ready; unchanged, a pool goes on as it is',
+    (session, [id = ''], options) =>
+      reload(session, id, { model: text(options, 'model'), slots: count(options, 'slots', mostSlots), ctx: count(options, 'ctx', mostTokens) }),
+  )
+    .option('-m, --model <ref>', 'with this model')
+    .option('-n, --slots <count>', 'with this many requests at once')
+    .option('-c, --ctx <tokens>', 'with this context of each slot');
   remote('declare <file>', 'declare a pool over the API: one pool of a pools file as JSON; - is standard input', (session, [file = '']) =>
     declare(session, file),
   );
@@ -315,6 +313,12 @@ const waitMs = (options: Options): number | null => {
 };
 
 const isSet = (options: Options, name: string): boolean => options[name] === true;
+
+/** Null where it was not given. */
+const count = (options: Options, name: string, most: number): number | null => {
+  const given = text(options, name);
+  return given === null ? null : wholeNumber(`--${name}`, given, most);
+};
 
 const text = (options: Options, name: string): string | null => {
   const value = options[name];

@@ -5,6 +5,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Api } from './api.ts';
+import type { Question } from './client.ts';
 import { CliError, exitCodes } from './exit.ts';
 
 export interface ServerEvent {
@@ -15,7 +16,8 @@ export interface ServerEvent {
 }
 
 export interface FollowOptions {
-  readonly path: string;
+  /** Of a route that is a stream. */
+  readonly question: Question;
   readonly lastEventId: string | null;
   readonly signal: AbortSignal;
   readonly note: (line: string) => void;
@@ -53,11 +55,11 @@ const isPassing = (thrown: unknown, first: boolean): boolean =>
 /** The connection broke after it had been open. */
 class StreamBroken extends Error {}
 
-const readOnce = async (api: Api, { path, lastEventId, signal }: FollowOptions, listener: (event: ServerEvent) => void): Promise<void> => {
+const readOnce = async (api: Api, { question, lastEventId, signal }: FollowOptions, listener: (event: ServerEvent) => void): Promise<void> => {
   const silent = new AbortController();
   const alarm = setTimeout(() => silent.abort(), silenceMs);
   try {
-    const stream = await api.stream(path, lastEventId, AbortSignal.any([signal, silent.signal]));
+    const stream = await api.stream(question, lastEventId, AbortSignal.any([signal, silent.signal]));
     const take = createEventParser(listener);
     const decoder = new TextDecoder();
     for await (const chunk of chunksOf(stream, api.url)) {

@@ -1,7 +1,7 @@
 /** Waits until a pool is where a person wants it, telling each state on the way. Bounded; asks, never acts. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Pool, poolSchema } from './answers.ts';
-import { poolPath } from './api.ts';
+import { withId } from './client.ts';
 import type { Session } from './context.ts';
 import { CliError, exitCodes } from './exit.ts';
 import { stateOf } from './show.ts';
@@ -36,7 +36,7 @@ export const waitForPool = async (session: Session, id: string, goal: Goal, limi
   const limit = performance.now() + limitMs;
   let told = '';
   for (;;) {
-    const pool = await session.api.get(poolPath(id, '/status'), poolSchema);
+    const pool = await session.api.ask((client) => client.v2.pools[':id'].status.$get(withId(id))).read(poolSchema);
     const now = `${stateOf(pool)}${pool.reason === null ? '' : ` (${because(pool)})`}`;
     if (now !== told) session.note(printable(`${id}: ${now}`));
     told = now;

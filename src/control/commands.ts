@@ -8,10 +8,10 @@ import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { stamp } from '../clock.ts';
 import { estimateNeedBytes } from '../gpu/estimate/estimate.ts';
 import type { CommandResult, NodePort, PoolCommandName } from '../http/ports.ts';
-import type { PoolCommand } from '../machines/events.ts';
+import type { PoolCommand, ReloadOrder } from '../machines/events.ts';
 import { latest } from '../machines/node/view.ts';
 import { admit } from '../machines/policies/ledger.ts';
-import { isBeingReplaced, matchEntry, servingOf } from '../machines/policies/roster.ts';
+import { isBeingReplaced, isOrderedBy, matchEntry, servingOf } from '../machines/policies/roster.ts';
 import { acceptedCommands, type CommandView, judgeCommand } from '../machines/pool/commands.ts';
 import type { PoolStatus } from '../machines/views.ts';
 import type { Cause } from '../machines/vocabulary.ts';
@@ -44,11 +44,17 @@ export const createCommands = ({ node, views, store, poolsFile, mostPools, chang
   };
   /** Its state directory is being read: who has been declared is not known. */
   const isBooting = (): boolean => node.getSnapshot().matches({ lifecycle: 'booting' });
-  const give = async (id: string, command: PoolCommand, operationId: string | null = null): Promise<CommandResult> => {
+  const give = async (id: string, command: PoolCommand): Promise<CommandResult> => {
     node.send({ type: 'pool.commanded', poolId: id, command, ...stamp() });
     const status = views.pool(id);
+    const operationId = command.type === 'pool.reload' ? underWay(id, command) : null;
     await kept(store);
     return status === null ? { ok: false, problem: 'unknown_pool' } : { ok: true, status, operationId };
+  };
+  /** Null where the order changes nothing that an engine has a part in: then no outcome of it is ever told. */
+  const underWay = (id: string, { operationId }: ReloadOrder): string | null => {
+    const taken = views.poolRef(id)?.getSnapshot().context.reload?.operationId === operationId;
+    return taken || isOrderedBy(node.getSnapshot().context.roster, id, operationId) ? operationId : null;
   };
   const order = async (id: string, name: PoolCommandName, make: () => PoolCommand): Promise<CommandResult> => {
     const judged = refusal(id, name);
@@ -77,8 +83,7 @@ export const createCommands = ({ node, views, store, poolsFile, mostPools, chang
       if (spec === undefined) return { ok: false, problem: 'unknown_pool' };
       const changed = changeSpec(spec, changes);
       if (!changed.ok) return { ok: false, problem: 'invalid', mistakes: changed.mistakes };
-      const operationId = randomUUID();
-      return give(id, { type: 'pool.reload', spec: changed.spec, specHash: hashOf(changed.spec), operationId, ...stamp() }, operationId);
+      return give(id, { type: 'pool.reload', spec: changed.spec, specHash: hashOf(changed.spec), operationId: randomUUID(), ...stamp() });
     },
     declare: async (spec) => {
       if (isBooting()) return booting;

@@ -13,7 +13,7 @@ import type { OrchestratorStandIn } from './orchestrator-stand-in.ts';
 
 /** From the first event of the daemon on. Resolves when the signal ends it; rejects when the daemon cannot be followed. */
 export const followTransitions = (api: Api, signal: AbortSignal, listener: (event: Transition) => void): Promise<void> =>
-  follow(api, { path: '/v2/events', lastEventId: '0', signal, note: () => undefined }, (received) => {
+  follow(api, { question: (client) => client.v2.events.$get(), lastEventId: '0', signal, note: () => undefined }, (received) => {
     const event = dataOf(received, eventSchema);
     if (event !== null) listener(event);
   });

@@ -5,6 +5,7 @@
  * so; 64: the command line is wrong.
  */
 import { chooseEngine, surroundings } from './engine-choice.ts';
+import { whyNotWritable } from './keep-journal.ts';
 import { type DemoOptions, demoHelp, readArguments } from './options.ts';
 import { showLive } from './show-live.ts';
 import { type Stage, setStage } from './stage.ts';
@@ -19,6 +20,9 @@ export const runDemo = async (args: readonly string[]): Promise<number> => {
     return exitCodes.done;
   }
   if (read.kind === 'wrong') return refuse(read.message);
+  const { journal } = read.options;
+  const unwritable = journal === null ? null : await whyNotWritable(journal);
+  if (unwritable !== null) return refuse(unwritable);
   const choice = chooseEngine(read.options, surroundings());
   return choice.ok ? perform(read.options, choice.engine) : refuse(choice.problem);
 };
@@ -34,7 +38,13 @@ const perform = async (options: DemoOptions, engine: Stage['engine']): Promise<n
   stack.defer(ordered.stop);
   let failure: string | null = null;
   try {
-    const stage = await setStage(stack, { engine, tour: options.tour, freePorts: options.freePorts, signal: ordered.first });
+    const stage = await setStage(stack, {
+      engine,
+      tour: options.tour,
+      freePorts: options.freePorts,
+      journal: options.journal,
+      signal: ordered.first,
+    });
     ordered.second.addEventListener('abort', stage.daemon.hurry);
     failure = options.tour ? await runTour(stage, ordered.first, say) : await showLive(stage, { signal: ordered.first, terminal: isTerminal(), say });
   } catch (thrown) {
@@ -43,7 +53,7 @@ const perform = async (options: DemoOptions, engine: Stage['engine']): Promise<n
     await stack.disposeAsync();
   }
   if (failure !== null) process.stderr.write(`pool-managerd demo: ${failure}\n`);
-  else say('nothing of the demo is left');
+  else say(options.journal === null ? 'nothing of the demo is left' : `nothing of the demo is left but its journal, ${options.journal}`);
   return failure === null ? exitCodes.done : exitCodes.failed;
 };
 

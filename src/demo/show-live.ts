@@ -85,9 +85,9 @@ const drawView = async (stage: Stage, lines: Lines, signal: AbortSignal): Promis
 const look = async (stage: Stage) => {
   const { api, standIn, daemon } = stage;
   const [node, { pools }, { gpus }] = await Promise.all([
-    api.get('/v2/node', nodeSchema),
-    api.get('/v2/pools', poolsSchema),
-    api.get('/v2/gpus', gpusSchema),
+    api.ask((client) => client.v2.node.$get()).read(nodeSchema),
+    api.ask((client) => client.v2.pools.$get()).read(poolsSchema),
+    api.ask((client) => client.v2.gpus.$get()).read(gpusSchema),
   ]);
   return { node, pools, gpus, controlPlane: standIn.nodes()[0] ?? null, hints: thingsToTry(daemon.url, mainEngine(stage)) };
 };

@@ -4,6 +4,7 @@ import { type DaemonProcess, startDaemonProcess } from './daemon-process.ts';
 import { type DemoEngine, engineText } from './engine-choice.ts';
 import { followControlPlane, type Lines } from './history.ts';
 import { buildHouse, type House } from './house.ts';
+import { keepJournal } from './keep-journal.ts';
 import { type OrchestratorStandIn, startOrchestratorStandIn } from './orchestrator-stand-in.ts';
 import { choosePorts, usualPorts } from './ports.ts';
 
@@ -22,18 +23,23 @@ export interface StageOptions {
   readonly engine: DemoEngine;
   readonly tour: boolean;
   readonly freePorts: boolean;
+  /** Where its journal is kept; null: nowhere. */
+  readonly journal: string | null;
   readonly signal: AbortSignal;
 }
 
 /** What is put up is taken down by `stack`, also after a failure. */
-export const setStage = async (stack: AsyncDisposableStack, { engine, tour, freePorts, signal }: StageOptions): Promise<Stage> => {
+export const setStage = async (stack: AsyncDisposableStack, { engine, tour, freePorts, journal, signal }: StageOptions): Promise<Stage> => {
   const house = await buildHouse(engine, tour);
   stack.defer(house.remove);
   const standIn = await startOrchestratorStandIn({ nextHeartbeatMs: heartbeatEveryMs });
   stack.defer(standIn.close);
   const controlPlane = followControlPlane(standIn);
   const daemon = await startDaemonProcess({ house, ports: await choosePorts(freePorts), orchestratorUrl: standIn.url, signal });
-  stack.defer(async () => void (await daemon.end()));
+  stack.defer(async () => {
+    await daemon.end();
+    if (journal !== null) await keepJournal(house.journalFile, journal);
+  });
   const introduction = introduce(daemon, standIn, engine, house);
   return { house, standIn, daemon, engine, controlPlane, introduction, api: createApi({ url: daemon.url, token: null, fetch }) };
 };

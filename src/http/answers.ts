@@ -39,7 +39,9 @@ export const answerText = (
   body: string | ReadableStream<Uint8Array> | null,
   contentType: string,
   extra: Readonly<Record<string, string>> = {},
-): Response => new Response(body, { status: 200, headers: { ...headersOf(contentType, correlationId), ...extra } });
+): TypedResponse<string, 200, 'text'> & Response =>
+  new Response(body, { status: 200, headers: { ...headersOf(contentType, correlationId), ...extra } }) as TypedResponse<string, 200, 'text'> &
+    Response;
 
 const headersOf = (contentType: string, correlationId: string) => ({
   'Content-Type': contentType,

@@ -61,7 +61,7 @@ export interface NodePort {
   preload(id: string): Promise<CommandResult>;
   drain(id: string, deadlineMs: number | null): Promise<CommandResult>;
   resume(id: string): Promise<CommandResult>;
-  /** `changes`: spec fields to replace. */
+  /** `changes`: spec fields to replace. No operation where they are such that the engine goes on as it is: nothing more is told then. */
   reload(id: string, changes: Readonly<Record<string, unknown>>): Promise<CommandResult>;
   /** POOL_EXISTS is `illegal`. Resolves when the declaration is on disk. */
   declare(spec: PoolSpec): Promise<CommandResult>;

@@ -21,7 +21,7 @@ export type StreamSource = (after: number | null, listener: (message: StreamMess
 
 export interface Streams {
   /** For HEAD only the headers. */
-  open(exchange: Exchange, after: number | null, source: StreamSource): Response;
+  open(exchange: Exchange, after: number | null, source: StreamSource): ReturnType<typeof answerText>;
   count(): number;
   /** Says goodbye to everybody; later ones are refused. */
   endAll(): void;

@@ -156,9 +156,8 @@ export const threats: readonly Threat[] = [
   threat(
     24,
     'models that are programs, engines that listen everywhere',
-    'only safetensors and GGUF are fetched; the unit reaches loopback only',
+    'only safetensors and GGUF are fetched, folders of pickles are refused; the unit listens on and reaches loopback only',
     [...by('provisioning/hub.test.ts', 'is its safetensors and what belongs to them, verified one by one, never pickles')],
-    { missing: 'a folder that is on the machine already is not looked through for pickles; IPAddressDeny=any of the unit is not tried by a test' },
   ),
   threat(25, 'an engine that listens on all addresses', 'always told its address, loopback unless the pool has a key', [
     ...by('engines/llamacpp.test.ts', 'says everything that matters, for one GPU'),
@@ -180,7 +179,7 @@ export const threats: readonly Threat[] = [
     differs: "Node's diagnostic reports are off unless NODE_OPTIONS asks for them, and no endpoint makes heap snapshots",
   }),
   threat(30, 'metrics that tell too much', 'on loopback; no paths, prompts or tokens in labels', [
-    ...by('http/client.test.ts', 'serves metrics on a port of their own without a token, and nothing else'),
+    ...by('http/metrics-port.test.ts', 'serves metrics on a port of their own without a token, and nothing else'),
   ]),
   threat(31, 'a debugger opened by SIGUSR1', 'nothing happens'),
   threat(32, 'a package that runs at its installation', 'none does; each is known by its hash; no native addon', [

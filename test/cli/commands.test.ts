@@ -122,6 +122,7 @@ describe('commanding', () => {
     [['resume', 'pool-0'], 'POST', '/v2/pools/pool-0/resume', {}, 'pool-0 serves again'],
     [['reload', 'pool-0'], 'POST', '/v2/pools/pool-0/reload', {}, 'operation op-1'],
     [['reload', 'pool-0', '--model', 'm.gguf'], 'POST', '/v2/pools/pool-0/reload', { new_model_ref: 'm.gguf' }, 'pool-0 is being reloaded'],
+    [['reload', 'pool-0', '--slots', '3', '--ctx', '8192'], 'POST', '/v2/pools/pool-0/reload', { slots: 3, ctx: 8192 }, 'operation op-1'],
     [['remove', 'pool-0'], 'DELETE', '/v2/pools/pool-0', null, 'is then gone'],
   ] as const)('%j', async (args, method, path, body, said) => {
     const daemon = await daemonWith({ [`${method} ${path}`]: { status: 202, body: { ...ready, operation_id: 'op-1' } } });
@@ -131,6 +132,14 @@ describe('commanding', () => {
     const [request] = daemon.requests;
     expect(request?.body).toBe(body === null ? '' : JSON.stringify(body));
     expect(request?.headers['content-type']).toBe(body === null ? undefined : 'application/json');
+  });
+
+  it('says that an engine goes on where a reload changes nothing of it', async () => {
+    const { url } = await daemonWith({ 'POST /v2/pools/pool-0/reload': { status: 202, body: { ...ready, operation_id: null } } });
+    expect(await runCommand(['reload', 'pool-0', '--url', url])).toMatchObject({
+      exitCode: 0,
+      stdout: 'pool-0 goes on as it is: nothing changes that its engine has a part in\n',
+    });
   });
 
   it('waits for readiness and tells the states on the way', async () => {

@@ -2,11 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type * as v from 'valibot';
-import { beforeEach, describe, expect, expectTypeOf, it, onTestFinished } from 'vitest';
-import type { eventSchema, gpuSchema, logLineSchema, nodeSchema, poolSchema } from '../../src/cli/answers.ts';
-import type { LogLine, TransitionRecord } from '../../src/http/ports.ts';
-import type { GpuView, NodeView, PoolStatus } from '../../src/machines/views.ts';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type HttpApi, startHttpApi } from '../kit/http-api.ts';
 import { runCommand, startCommand } from '../kit/run-command.ts';
 import { until } from '../kit/until.ts';
@@ -116,20 +112,3 @@ describe('what the dashboard orders too', () => {
     });
   });
 });
-
-describe('what the commands read', () => {
-  it('is what the views are, so that neither drifts from the other', () => {
-    expectTypeOf<PoolStatus>().toExtend<DeepReadonly<v.InferInput<typeof poolSchema>>>();
-    expectTypeOf<GpuView>().toExtend<DeepReadonly<v.InferInput<typeof gpuSchema>>>();
-    expectTypeOf<NodeView>().toExtend<DeepReadonly<v.InferInput<typeof nodeSchema>>>();
-    expectTypeOf<TransitionRecord>().toExtend<DeepReadonly<v.InferInput<typeof eventSchema>>>();
-    expectTypeOf<LogLine>().toExtend<DeepReadonly<v.InferInput<typeof logLineSchema>>>();
-  });
-});
-
-/** Views are interfaces: what a loose schema allows beyond its keys is not asked of them. */
-type DeepReadonly<T> = T extends readonly (infer Item)[]
-  ? readonly DeepReadonly<Item>[]
-  : T extends object
-    ? { readonly [Key in keyof T as string extends Key ? never : Key]: DeepReadonly<T[Key]> }
-    : T;

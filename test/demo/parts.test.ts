@@ -21,10 +21,10 @@ const never = new AbortController().signal;
 
 describe('the command line', () => {
   it('is read', () => {
-    expect(readArguments([])).toEqual({ kind: 'run', options: { tour: false, llamaServer: null, model: null, freePorts: false } });
-    expect(readArguments(['--tour', '--llama-server', '/x', '--model=/m', '--free-ports'])).toEqual({
+    expect(readArguments([])).toEqual({ kind: 'run', options: { tour: false, llamaServer: null, model: null, freePorts: false, journal: null } });
+    expect(readArguments(['--tour', '--llama-server', '/x', '--model=/m', '--free-ports', '--journal', 'tour.jsonl'])).toEqual({
       kind: 'run',
-      options: { tour: true, llamaServer: '/x', model: '/m', freePorts: true },
+      options: { tour: true, llamaServer: '/x', model: '/m', freePorts: true, journal: 'tour.jsonl' },
     });
     expect(readArguments(['--tour', '-h'])).toEqual({ kind: 'help' });
   });
@@ -42,8 +42,12 @@ describe('the command line', () => {
     });
     expect(await runDemo(['--nope'])).toBe(64);
     expect(await runDemo(['--model', '/nowhere.gguf'])).toBe(64);
+    expect(await runDemo(['--journal', '/nowhere/tour.jsonl'])).toBe(64);
     expect(said.join('')).toContain("Unknown option '--nope'\n(--help tells more)");
     expect(said.join('')).toContain('--model: expected a readable file, found none at /nowhere.gguf');
+    expect(said.join('')).toContain(
+      "--journal: expected a file that can be written, found ENOENT: no such file or directory, open '/nowhere/tour.jsonl'",
+    );
   });
 });
 

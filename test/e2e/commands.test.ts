@@ -103,7 +103,10 @@ describe.concurrent('a reload', patient, () => {
     const other = join(house.dir, 'other.gguf');
     await copyFile(house.model, other);
 
-    expect(await reload({ slots: 2 })).toMatchObject({ status: 202, body: { state: 'ready', incarnation: first?.incarnation } });
+    expect(await reload({ slots: 2 })).toMatchObject({ status: 202, body: { state: 'ready', incarnation: first?.incarnation, operation_id: null } });
+    expect(await reload({ health: { failures: 7 } })).toMatchObject({ status: 202, body: { operation_id: null } });
+    expect((await daemon.ask('GET', '/v2/pools/pool-0/spec')).body).toMatchObject({ spec: { health: { failures: 7 } } });
+    expect(await outcomes(daemon, 'pool-0')).toEqual([]);
     expect((await reload({ new_model_ref: other, slots: 3 })).body['operation_id']).toEqual(expect.any(String));
     expect(await reload({ slots: 4 })).toMatchObject({
       status: 409,

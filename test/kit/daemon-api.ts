@@ -4,7 +4,6 @@
  */
 import * as v from 'valibot';
 import { createEventParser } from '../../src/cli/sse.ts';
-import { type Client, createClient } from '../../src/http/client.ts';
 import type { TransitionRecord } from '../../src/http/ports.ts';
 import { eventsSchema } from '../../src/http/schemas/records.ts';
 import { gpusSchema, nodeSchema, poolStatusSchema, poolsSchema } from '../../src/http/schemas/views.ts';
@@ -18,7 +17,6 @@ export interface Answer {
 }
 
 export interface DaemonApi {
-  readonly client: Client;
   ask(method: string, path: string, body?: unknown): Promise<Answer>;
   node(): Promise<NodeView>;
   gpus(): Promise<readonly GpuView[]>;
@@ -43,7 +41,6 @@ const lookEveryMs = 50;
 export const asking: typeof until = (what, look, withinMs = waitMs) => until(what, look, withinMs, lookEveryMs);
 
 export const daemonApi = (url: string, token: string | null = null): DaemonApi => {
-  const client = createClient(url, token);
   const bearer = token === null ? {} : { authorization: `Bearer ${token}` };
   const ask: DaemonApi['ask'] = async (method, path, body) => {
     const sent =
@@ -73,7 +70,6 @@ export const daemonApi = (url: string, token: string | null = null): DaemonApi =
     }
   };
   return {
-    client,
     ask,
     node: () => read('/v2/node', nodeSchema),
     gpus: async () => (await read('/v2/gpus', gpusSchema)).gpus,

@@ -71,8 +71,10 @@ const compile = async (place: string): Promise<void> => {
   });
   let said = '';
   daemon.stdout.on('data', (data: Buffer) => {
+    const before = said;
     said += data.toString('utf8');
-    if (said.includes('"listening"')) daemon.kill('SIGTERM');
+    // Once: a second one would end it at once.
+    if (said.includes('"listening"') && !before.includes('"listening"')) daemon.kill('SIGTERM');
   });
   const [code] = await once(daemon, 'close');
   rmSync(dir, { recursive: true, force: true });

@@ -124,13 +124,28 @@ const rows: readonly Row[] = [
     packages: [],
     node: 'all',
   },
-  { area: 'cli', is: 'a person over HTTP', values: ['shared', 'os/tls-fetch.ts'], types: [], packages: ['commander', 'valibot'], node: 'all' },
+  {
+    area: 'cli',
+    is: 'a person over HTTP',
+    values: ['shared', 'os/tls-fetch.ts'],
+    types: ['http/app.ts'],
+    packages: ['commander', 'valibot', 'hono'],
+    node: 'all',
+  },
   {
     area: 'cli/local',
     is: 'a person without a daemon',
     values: ['shared', 'cli', 'gpu', 'config', 'machines', 'observe', 'os', 'provisioning', 'state'],
     types: [],
     packages: ['commander', 'valibot'],
+    node: 'all',
+  },
+  {
+    area: 'cli/stately',
+    is: "the charts of a daemon in another's viewer",
+    values: ['shared', 'cli', 'machines'],
+    types: [],
+    packages: ['valibot', 'xstate'],
     node: 'all',
   },
   {
@@ -208,6 +223,7 @@ describe('imports', () => {
     ["a machine's value in an actor", { from: 'actors/spawn-engine.ts', to: 'machines/pool/machine.ts', kind: 'ours', typeOnly: false }],
     ['the world in a machine', { from: 'machines/pool/guards.ts', to: 'node:fs', kind: 'node', typeOnly: false }],
     ['the composition root anywhere', { from: 'control/commands.ts', to: 'daemon.ts', kind: 'ours', typeOnly: false }],
+    ['the server in the command line, but for its types', { from: 'cli/client.ts', to: 'http/app.ts', kind: 'ours', typeOnly: false }],
     ['tests in the product', { from: 'actors/spawn-engine.ts', to: '../test/kit/until.ts', kind: 'ours', typeOnly: false }],
     ['a folder without a row', { from: 'nowhere/x.ts', to: 'cause.ts', kind: 'ours', typeOnly: false }],
   ] satisfies [string, SourceImport][])('refuse %s', (_, wrong) => {

@@ -8,7 +8,7 @@ import type { Session } from '../context.ts';
 import { CliError, exitCodes } from '../exit.ts';
 import { printJson } from '../remote.ts';
 
-const onePool = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.unknown()));
+const onePool = v.pipe(v.string(), v.parseJson(), v.looseObject({ id: v.unknown() }));
 
 export const declare = async (session: Session, file: string): Promise<void> => {
   const parsed = v.safeParse(onePool, await read(file));
@@ -18,7 +18,7 @@ export const declare = async (session: Session, file: string): Promise<void> => 
       exitCodes.configuration,
     );
   }
-  const pool = await session.api.send('POST', '/v2/pools', parsed.output, poolSchema);
+  const pool = await session.api.ask((client) => client.v2.pools.$post({ json: parsed.output })).read(poolSchema);
   if (session.json) return printJson(session, pool);
   session.print(`${pool.pool_id} is declared; "pool-managerd status ${pool.pool_id}" tells how it is`);
 };

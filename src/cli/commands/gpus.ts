@@ -5,7 +5,7 @@ import { printJson } from '../remote.ts';
 import { gpuTable } from '../show.ts';
 
 export const gpus = async (session: Session): Promise<void> => {
-  const answer = await session.api.get('/v2/gpus', gpusSchema);
+  const answer = await session.api.ask((client) => client.v2.gpus.$get()).read(gpusSchema);
   if (session.json) return printJson(session, answer);
   for (const line of gpuTable(answer.gpus, session.colour)) session.print(line);
 };

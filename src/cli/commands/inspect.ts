@@ -28,7 +28,7 @@ export const inspect = async (session: Session, wanted: string | undefined): Pro
   const { api, signal, note, print, json, colour } = session;
   note(`as pictures: ${api.url.replace(/\/$/, '')}/statecharts`);
   const describe = createDescriber(colour);
-  await follow(api, { path: '/v2/inspect', lastEventId: null, signal, note }, (event) => {
+  await follow(api, { question: (client) => client.v2.inspect.$get(), lastEventId: null, signal, note }, (event) => {
     const message = dataOf(event, messageSchema);
     if (message === null || (wanted !== undefined && !isOf(message, wanted))) return;
     if (json) return print(JSON.stringify(message));

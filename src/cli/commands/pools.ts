@@ -5,7 +5,7 @@ import { printJson } from '../remote.ts';
 import { poolTable } from '../show.ts';
 
 export const pools = async (session: Session): Promise<void> => {
-  const answer = await session.api.get('/v2/pools', poolsSchema);
+  const answer = await session.api.ask((client) => client.v2.pools.$get()).read(poolsSchema);
   if (session.json) return printJson(session, answer);
   for (const line of poolTable(answer.pools, session.colour)) session.print(line);
 };

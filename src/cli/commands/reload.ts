@@ -1,14 +1,25 @@
-/** `reload ID [--model REF]`: takes up what changed, with a new engine in place of the old one, which comes back when the new one does not get ready. */
-import * as v from 'valibot';
-import { poolPath } from '../api.ts';
+/**
+ * `reload ID [--model REF] [--slots N] [--ctx N]`: a new engine in place of the old one, which comes back when the new one does
+ * not get ready. Where nothing changes that the engine has a part in, it goes on as it is.
+ */
+import { operationSchema } from '../answers.ts';
+import { withId } from '../client.ts';
 import type { Session } from '../context.ts';
 import { printJson } from '../remote.ts';
 
-const reloadSchema = v.looseObject({ operation_id: v.optional(v.nullable(v.string())) });
+export interface ReloadChanges {
+  readonly model: string | null;
+  readonly slots: number | null;
+  readonly ctx: number | null;
+}
 
-export const reload = async (session: Session, id: string, model: string | null): Promise<void> => {
-  const answer = await session.api.send('POST', poolPath(id, '/reload'), model === null ? {} : { new_model_ref: model }, reloadSchema);
+export const reload = async (session: Session, id: string, { model, slots, ctx }: ReloadChanges): Promise<void> => {
+  const json = { ...(model !== null && { new_model_ref: model }), ...(slots !== null && { slots }), ...(ctx !== null && { ctx }) };
+  const answer = await session.api.ask((client) => client.v2.pools[':id'].reload.$post({ ...withId(id), json })).read(operationSchema);
   if (session.json) return printJson(session, answer);
-  const operation = answer.operation_id ? ` (operation ${answer.operation_id})` : '';
-  session.print(`${id} is being reloaded${operation}; "pool-managerd events ${id}" tells how it went`);
+  session.print(
+    answer.operation_id === null
+      ? `${id} goes on as it is: nothing changes that its engine has a part in`
+      : `${id} is being reloaded (operation ${answer.operation_id}); "pool-managerd events ${id}" tells how it went`,
+  );
 };

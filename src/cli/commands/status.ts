@@ -1,7 +1,7 @@
 /** `status [ID] [--watch]`: the node and its pools, or one pool in full. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { nodeSchema, poolSchema, poolsSchema } from '../answers.ts';
-import { poolPath } from '../api.ts';
+import { withId } from '../client.ts';
 import type { Session } from '../context.ts';
 import { CliError, exitCodes } from '../exit.ts';
 import { printJson } from '../remote.ts';
@@ -32,12 +32,15 @@ const show = (session: Session, { answer, lines }: Seen): void => {
 };
 
 const lookAtNode = async ({ api, colour }: Session): Promise<Seen> => {
-  const [node, pools] = await Promise.all([api.get('/v2/node', nodeSchema), api.get('/v2/pools', poolsSchema)]);
+  const [node, pools] = await Promise.all([
+    api.ask((client) => client.v2.node.$get()).read(nodeSchema),
+    api.ask((client) => client.v2.pools.$get()).read(poolsSchema),
+  ]);
   return { answer: { node, pools: pools.pools }, lines: [...nodeSummary(node), '', ...poolTable(pools.pools, colour)] };
 };
 
 const lookAtPool = async ({ api, colour }: Session, id: string): Promise<Seen> => {
-  const pool = await api.get(poolPath(id, '/status'), poolSchema);
+  const pool = await api.ask((client) => client.v2.pools[':id'].status.$get(withId(id))).read(poolSchema);
   return { answer: pool, lines: poolDetail(pool, colour) };
 };
 

@@ -1,6 +1,6 @@
 /** The steps of the tour: what is done to the pool at each, and what must be seen of it. The order is the story. */
 import { type Pool, poolSchema } from '../../cli/answers.ts';
-import { poolPath } from '../../cli/api.ts';
+import { withId } from '../../cli/client.ts';
 import { nodeId } from '../daemon-process.ts';
 import { engineProcesses } from '../engines.ts';
 import { heartbeatText } from '../history.ts';
@@ -44,7 +44,7 @@ const comeUp = async (tour: Tour, tell: Tell): Promise<void> => {
 };
 
 const start = async (tour: Tour, tell: Tell): Promise<void> => {
-  await command(tour, 'preload', {}, tell);
+  await command(tour, 'preload', (pool) => pool.preload.$post({ ...withId(mainPool), json: {} }), tell);
   await seePool(tour, ['provisioning', 'starting', 'ready'], tell);
   const pool = await look(tour);
   if (!pool.ready || pool.endpoint === null) throw new TourFailure(`the API: expected ${mainPool} ready with an endpoint, found ${pool.state}`);
@@ -85,7 +85,7 @@ const drain = async (tour: Tour, measured: Completed | null, tell: Tell): Promis
   const request = beginCompletion(endpoint, tokens, signal);
   await soon({ what: 'the request in the engine', withinMs: limitMs, signal }, () => isBusy(endpoint));
   tell(`a request for ${tokens} tokens is in the engine`);
-  await command(tour, 'drain', { deadline_ms: limitMs }, tell);
+  await command(tour, 'drain', (pool) => pool.drain.$post({ ...withId(mainPool), json: { deadline_ms: limitMs } }), tell);
   await seePool(tour, ['draining'], tell);
   if (request.isOver()) throw new TourFailure('expected the request to be in flight when the drain began, found that it had ended before');
   const load = await soon({ what: `the request in ${mainPool} as the API shows it`, withinMs: limitMs, signal }, async () => {
@@ -109,7 +109,7 @@ const stopped = async (tour: Tour, tell: Tell): Promise<void> => {
   tell('no process of its engine is left');
 };
 
-const look = ({ stage }: Tour): Promise<Pool> => stage.api.get(poolPath(mainPool, '/status'), poolSchema);
+const look = ({ stage }: Tour): Promise<Pool> => stage.api.ask((client) => client.v2.pools[':id'].status.$get(withId(mainPool))).read(poolSchema);
 
 const endpointOf = async (tour: Tour): Promise<string> => {
   const { endpoint } = await look(tour);

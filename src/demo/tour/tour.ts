@@ -1,6 +1,6 @@
 /** What every step of the tour works with: the stage, its witness, and the few words that steps are made of. */
 import { commandSchema, type Transition } from '../../cli/answers.ts';
-import { poolPath } from '../../cli/api.ts';
+import type { Client } from '../../cli/client.ts';
 import { type EngineProcess, engineProcesses } from '../engines.ts';
 import { mainPool } from '../house.ts';
 import type { Stage } from '../stage.ts';
@@ -17,10 +17,12 @@ export interface Tour {
 
 export type Tell = (line: string) => void;
 
-export const command = async ({ stage }: Tour, verb: 'preload' | 'drain', body: object, tell: Tell): Promise<void> => {
-  const path = poolPath(mainPool, `/${verb}`);
-  tell(`POST ${path}`);
-  await stage.api.send('POST', path, body, commandSchema);
+type PoolRoutes = Client['v2']['pools'][':id'];
+type Order = (pool: PoolRoutes) => ReturnType<PoolRoutes['preload' | 'drain']['$post']>;
+
+export const command = async ({ stage }: Tour, verb: 'preload' | 'drain', order: Order, tell: Tell): Promise<void> => {
+  tell(`POST /v2/pools/${mainPool}/${verb}`);
+  await stage.api.ask((client) => order(client.v2.pools[':id'])).read(commandSchema);
 };
 
 /** Sees these public states of the main pool, and no others between them. */

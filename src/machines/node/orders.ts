@@ -1,5 +1,5 @@
 /** What orders and a changed pools file come to, pool by pool. Pure. */
-import type { PoolCommand, PoolEvent } from '../events.ts';
+import type { PoolCommand, PoolEvent, ReloadOrder } from '../events.ts';
 import { publicIdOf } from '../policies/berths.ts';
 import { besideOf, type Declaration, diffRoster, freeBerth, type Roster, type RosterEntry, servingOf } from '../policies/roster.ts';
 import type { Cause, Stamp } from '../vocabulary.ts';
@@ -11,7 +11,7 @@ import { dismissRising, type Node, orderReload } from './succession.ts';
 export const commandMoves = (moves: Moves, node: Node, entry: RosterEntry, command: PoolCommand): Moves => {
   switch (command.type) {
     case 'pool.reload':
-      return orderReload(moves, node, entry, command);
+      return orderReload(adjustRunning(moves, entry, command), node, entry, command);
     case 'pool.drain':
       return write(dismissRising(moves, entry, drained, command), entry, command);
     case 'pool.remove':
@@ -63,6 +63,10 @@ const adjust = (moves: Moves, entry: RosterEntry, declared: Declaration, { at, m
   const next = entry.next?.specHash === declared.specHash ? { ...entry.next, spec: declared.spec } : entry.next;
   return engines.reduce((so, one) => write(so, one, event), change(moves, entry.poolId, { declared, next }));
 };
+
+/** The engine that runs has no part in what is changed. */
+const adjustRunning = (moves: Moves, entry: RosterEntry, { spec, specHash, at, mono }: ReloadOrder): Moves =>
+  entry.report?.specHash === specHash ? adjust(moves, entry, { spec, specHash }, { at, mono }) : moves;
 
 const add = (moves: Moves, { inventory }: Node, declared: Declaration): Moves => {
   const { id } = declared.spec;

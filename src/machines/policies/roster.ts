@@ -87,6 +87,13 @@ export const isBeingReplaced = (roster: Roster, poolId: string): boolean => {
   return entry !== null && (entry.next !== null || besideOf(roster, entry.poolId)?.role === 'rising');
 };
 
+/** One comes up, or is to, because of this order. */
+export const isOrderedBy = (roster: Roster, poolId: string, operationId: string): boolean => {
+  const entry = servingOf(roster, poolId);
+  if (entry === null) return false;
+  return [entry.next, besideOf(roster, entry.poolId)?.order].some((order) => order?.operationId === operationId);
+};
+
 /** Where a pool that has nothing serving goes. */
 export const freeBerth = (roster: Roster, poolId: string): string => (roster[poolId] === undefined ? poolId : secondBerthOf(poolId));
 

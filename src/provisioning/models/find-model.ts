@@ -8,6 +8,7 @@ import { type StorePaths, storePaths } from '../store/paths.ts';
 import { type EnsureModel, presentModel } from './ensure.ts';
 import { planUrl, urlKey } from './plan.ts';
 import { parseReference } from './reference.ts';
+import { refusePickles } from './refuse-pickles.ts';
 import { verifyFile } from './verified.ts';
 
 export interface WantedModel {
@@ -34,7 +35,7 @@ export interface FindModelDeps {
 
 export type FindModel = (wanted: WantedModel, passenger: Passenger) => Promise<string>;
 
-/** Rejects with CauseError, or with the reason of the signal. A plain path is not looked at unless there is a checksum. */
+/** Rejects with CauseError, or with the reason of the signal. A plain path is looked at for a checksum, and for weights that are programs. */
 export const createFindModel =
   ({ paths, baseDir, ensure, hub }: FindModelDeps): FindModel =>
   async (wanted, passenger) => {
@@ -45,6 +46,7 @@ export const createFindModel =
       case 'path': {
         const path = resolve(baseDir, found.path);
         if (checksum !== null) await verifyFile(paths, path, checksum, passenger);
+        await refusePickles(path, wanted.engine);
         return path;
       }
       case 'url': {

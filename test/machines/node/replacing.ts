@@ -270,6 +270,15 @@ describe('while a new engine rises', () => {
     expect(node.inputs.at(-1)).toMatchObject({ spec: spec(3), specHash: 'h3' });
   });
 
+  it('new times that are ordered are taken up by the engine that runs, without another', async () => {
+    const node = await ready();
+    const running = node.actor.getSnapshot().context.roster['a']?.report?.specHash ?? '';
+    const spec = gpuSpec({ id: 'a', timeouts: { ...gpuSpec().timeouts, drain_ms: 5 } });
+    command(node, { type: 'pool.reload', spec, specHash: running, operationId: 'to-new-times', ...tick() });
+    expect(node.pool('a').heard).toMatchObject([{ type: 'spec.adjusted', spec, specHash: running }, { type: 'pool.reload' }]);
+    expect(node.inputs).toHaveLength(1);
+  });
+
   it('a node that takes its engines with it ends both, and waits for both', async () => {
     const node = await rising();
     node.pool('a--b').say(report('a--b', 'starting'));

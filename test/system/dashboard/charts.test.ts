@@ -2,9 +2,10 @@
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
-import { chromiumPath, openBrowser, openPage, press, says, takePicture } from '../../kit/browser.ts';
+import { chromiumPath, openBrowser, openPage, says, takePicture } from '../../kit/browser.ts';
 import { type Daemon, daemonHouse, type House } from '../../kit/daemon.ts';
 import { foldJournal } from '../../kit/fold-journal.ts';
+import { inPageWords, openJournalFile, walkJournal } from '../../kit/journal-page.ts';
 import { until } from '../../kit/until.ts';
 
 let browser: Browser | null = null;
@@ -61,37 +62,16 @@ describe('/statecharts', () => {
     await daemon.sees('chat', 'stopped', ({ state, substate }) => state === 'offline' && substate === 'stopped');
     await daemon.end();
     const { story } = foldJournal(house.stateDir);
-    await page.getByLabel('Open a journal').setInputFiles(join(house.stateDir, 'journal', 'events.jsonl'));
-    await page.getByRole('slider').waitFor();
-    const [, last = 0] = /1 of (\d+)/.exec((await page.locator('.stepper').textContent()) ?? '') ?? [];
-    expect(Number(last)).toBeGreaterThan(story.length);
-    const seen = async (): Promise<string> =>
-      page.evaluate(`(() => {
-        const facts = [...document.querySelectorAll('.moment dd')].map((one) => one.textContent);
-        const event = document.querySelector('.moment dd code').title;
-        return JSON.stringify([Number(document.querySelector('.moment').dataset.moment), event, facts[2].startsWith('nothing') ? '' : facts[2], facts[3]]);
-      })()`);
-    const walk = async (button: string): Promise<readonly string[]> => {
-      const told = [await seen()];
-      for (let step = 1; step < Number(last); step += 1) {
-        await press(page, button);
-        await until('the next one', async () => (await seen()) !== told.at(-1));
-        told.push(await seen());
-      }
-      return told;
-    };
-    const forwards = await walk('One on');
+    const last = await openJournalFile(page, join(house.stateDir, 'journal', 'events.jsonl'));
+    expect(last).toBeGreaterThan(story.length);
+    const forwards = await walkJournal(page, 'One on', last);
     await until('the last to be lit', async () => (await label(page)) !== '', 30_000);
     await takePicture(page, 'statecharts-journal');
-    const inWords = (path: string): string =>
-      path
-        .replaceAll(/[()]/g, '')
-        .replaceAll('.', ' › ')
-        .replaceAll(',', ' + ')
-        .replaceAll(/([a-z])([A-Z])/g, (_, one: string, other: string) => `${one} ${other.toLowerCase()}`);
-    const moved = forwards.map((text) => JSON.parse(text)).filter(([, , from, to]) => from !== to);
-    expect(moved).toEqual(story.filter(({ from, to }) => from !== to).map(({ seq, event, from, to }) => [seq, event, inWords(from), inWords(to)]));
-    expect((await walk('One back')).toReversed()).toEqual(forwards);
+    const moved = forwards.filter(({ from, to }) => from !== to).map(({ seq, event, from, to }) => [seq, event, from, to]);
+    expect(moved).toEqual(
+      story.filter(({ from, to }) => from !== to).map(({ seq, event, from, to }) => [seq, event, inPageWords(from), inPageWords(to)]),
+    );
+    expect((await walkJournal(page, 'One back', last)).toReversed()).toEqual(forwards);
     expect(await page.getByRole('button', { name: 'One back' }).isDisabled()).toBe(true);
   });
 });

@@ -132,6 +132,9 @@ describe('the dashboard', () => {
     await press(page, 'Drain chat');
     await says(page.locator('.outcome.refused'), /deadline_ms/);
     await press(page, 'Reload');
+    await press(page, 'Reload chat');
+    await says(page.locator('.outcome.done'), 'It goes on as it is: nothing changes that its engine has a part in');
+    await press(page, 'Reload');
     await page.getByLabel('Slots').fill('3');
     await press(page, 'Reload chat');
     await says(page.locator('.timeline'), /reloaded/);

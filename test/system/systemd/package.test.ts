@@ -46,12 +46,13 @@ describe.skipIf(whyNot !== null)('the package', () => {
   });
 
   const install = (file: string) => machine.ok(['dpkg', '--install', file], { timeoutMs: 120_000 });
+  const isEnabled = async (): Promise<string> => (await machine.run(['systemctl', 'is-enabled', 'pool-managerd.service'])).stdout.trim();
   const isThere = async (path: string): Promise<boolean> => (await machine.run(['test', '-e', path])).code === 0;
 
   it('installs what is needed, enables the service, and starts nothing', async () => {
     await install(deb);
     expect(await machine.ok(['pool-managerd', '--version'])).toMatch(/\(commit [0-9a-f]{12}/);
-    expect((await machine.run(['systemctl', 'is-enabled', 'pool-managerd.service'])).stdout.trim()).toBe('enabled');
+    expect(await isEnabled()).toBe('enabled');
     expect((await machine.run(['systemctl', 'is-active', 'pool-managerd.service'])).stdout.trim()).toBe('inactive');
     expect(await machine.ok(['pool-managerd', 'config', 'check', '/etc/pool-managerd/pools.yaml'])).toMatch(/./);
     for (const user of ['pool-managerd', 'llama-engine']) await machine.ok(['id', user]);
@@ -80,10 +81,29 @@ describe.skipIf(whyNot !== null)('the package', () => {
   it('is removed with daemon and engines, and leaves what they kept', async () => {
     await machine.ok(['dpkg', '--remove', 'pool-managerd'], { timeoutMs: 120_000 });
     expect(await isThere('/usr/bin/pool-managerd')).toBe(false);
-    expect((await machine.ok(['systemctl', 'list-units', '--all', '--plain', '--no-legend', 'llama-engine@*', 'pool-managerd*'])).trim()).toBe('');
+    const known = await machine.ok(['systemctl', 'list-units', '--all', '--plain', '--no-legend', 'llama-engine@*', 'pool-managerd*']);
+    expect(known.split('\n').filter((line) => line !== '' && !/ (?:masked|not-found) +inactive /.test(line))).toEqual([]);
     expect((await machine.run(['pgrep', '--uid', 'llama-engine'])).stdout).toBe('');
     expect(await isThere('/var/lib/pool-managerd/journal')).toBe(true);
     expect(await isThere('/etc/pool-managerd/pools.yaml')).toBe(true);
+  });
+
+  it('is installed again as it was: enabled, with its pools, and starting nothing', async () => {
+    await install(deb);
+    expect(await isEnabled()).toBe('enabled');
+    expect((await machine.run(['systemctl', 'is-active', 'pool-managerd.service'])).stdout.trim()).toBe('inactive');
+    await machine.ok(['systemctl', 'start', 'pool-managerd.service']);
+    await house.ready();
+    await machine.ok(['dpkg', '--remove', 'pool-managerd'], { timeoutMs: 120_000 });
+  });
+
+  it('stays disabled where somebody had disabled it before it was removed', async () => {
+    await install(deb);
+    await machine.ok(['systemctl', 'disable', '--quiet', 'pool-managerd.service']);
+    await machine.ok(['dpkg', '--remove', 'pool-managerd'], { timeoutMs: 120_000 });
+    await install(deb);
+    expect(await isEnabled()).toBe('disabled');
+    await machine.ok(['dpkg', '--remove', 'pool-managerd'], { timeoutMs: 120_000 });
   });
 
   it('is purged without a trace of them', async () => {

@@ -143,6 +143,38 @@ describe.skipIf(whyNot !== null)('installed and started', () => {
     expect((await inside('/var/lib/pool-managerd/logs')).trim()).toBe('chat');
   });
 
+  it('an engine listens on loopback only (S24)', async () => {
+    const pids = (await house.engines()).map(({ pid }) => pid);
+    const listening = (await house.ok(['ss', '-ltnpH'])).split('\n').filter((line) => pids.some((pid) => line.includes(`pid=${pid},`)));
+    expect(listening.length).toBeGreaterThanOrEqual(pids.length);
+    for (const line of listening) expect(line).toMatch(/^LISTEN\s+\d+\s+\d+\s+(?:127\.\d+\.\d+\.\d+|\[::1\]):\d+\s/);
+  });
+
+  it('an engine reaches loopback and no other address (S24)', async (context) => {
+    const unit = 'llama-engine@chat';
+    expect(await house.show(unit, 'IPAddressAllow')).toBe('127.0.0.0/8 ::1/128');
+    expect((await house.show(unit, 'IPAddressDeny')).split(' ').sort()).toEqual(['0.0.0.0/0', '::/0']);
+    // Another address of this very machine, so that nothing has to be reached in any network.
+    await house.ok(['ip', 'address', 'replace', '192.0.2.7/32', 'dev', 'lo']);
+    const listen = 'import http.server; http.server.HTTPServer(("0.0.0.0", 8099), http.server.SimpleHTTPRequestHandler).serve_forever()';
+    await house.ok(['systemd-run', '--quiet', '--unit=listens-everywhere', 'python3', '-c', listen]);
+    const asking = (address: string, ...properties: readonly string[]) => {
+      const curl = ['curl', '--silent', '--output', '/dev/null', '--max-time', '3', '--retry', '5', '--retry-connrefused', `http://${address}:8099/`];
+      return house.run(['systemd-run', '--quiet', '--wait', ...properties.map((property) => `--property=${property}`), ...curl]);
+    };
+    const asTheUnit = ['IPAddressDeny=any', 'IPAddressAllow=localhost'];
+    try {
+      expect((await asking('192.0.2.7')).code).toBe(0);
+      expect((await asking('127.0.0.1', ...asTheUnit)).code).toBe(0);
+      const { code } = await asking('192.0.2.7', ...asTheUnit);
+      const journal = await house.ok(['journalctl', '--no-pager', '-o', 'cat', '--boot']);
+      if (code === 0 && /does not support BPF\/cgroup firewalling/.test(journal)) context.skip('the machine of the test cannot filter by cgroup');
+      expect(code).not.toBe(0);
+    } finally {
+      await house.run(['systemctl', 'stop', 'listens-everywhere']);
+    }
+  });
+
   it('neither leaves core dumps (S29)', async () => {
     for (const pid of [await house.daemonPid(), (await house.engine('chat')).pid])
       expect(await house.ok(['cat', `/proc/${pid}/limits`])).toMatch(/Max core file size\s+0\s+0/);

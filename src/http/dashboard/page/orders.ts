@@ -69,7 +69,7 @@ const reload = async (pool: LivePool): Promise<void> => {
   const entered = await ask({
     title: `Reload ${pool_id} with something changed?`,
     lines: [
-      'An engine with these changes comes up beside the old one where there is room for both, and takes over once it is ready. Where there is none the old one is drained first, and nothing is served until the new one is ready. What is left empty stays as it is.',
+      'An engine with these changes comes up beside the old one where there is room for both, and takes over once it is ready. Where there is none the old one is drained first, and nothing is served until the new one is ready. What is left empty stays as it is; where nothing changes that the engine has a part in, it goes on.',
       work(pool),
     ],
     fields: [
@@ -81,9 +81,14 @@ const reload = async (pool: LivePool): Promise<void> => {
   });
   if (entered === null) return;
   const changes = Object.fromEntries(Object.entries(entered).map(([name, value]) => [name, name === 'model' ? value : Number(value)]));
-  if (Object.keys(changes).length === 0) outcomeOf(pool_id, 'Nothing was to be changed, so nothing was ordered', Promise.resolve());
-  else outcomeOf(pool_id, 'A new engine is on its way; what comes of it is told below', order('POST', poolPath(pool_id, '/reload'), changes));
+  outcomeOf(pool_id, reloadTaken, order('POST', poolPath(pool_id, '/reload'), changes));
 };
+
+/** Without an operation the daemon found nothing that the engine has a part in. */
+const reloadTaken = (answer: unknown): string =>
+  Object(answer).operation_id === null
+    ? 'It goes on as it is: nothing changes that its engine has a part in'
+    : 'A new engine is on its way; what comes of it is told below';
 
 const remove = async (pool: LivePool): Promise<void> => {
   const { pool_id } = pool;

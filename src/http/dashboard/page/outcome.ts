@@ -10,14 +10,15 @@ interface Outcome {
 
 const outcomes = new Map<string, Outcome>();
 
-export const outcomeOf = (place: string, done: string, answer: Promise<unknown>): void => {
+/** `done`: what to say then, or how to say what was answered. */
+export const outcomeOf = (place: string, done: string | ((answered: unknown) => string), answer: Promise<unknown>): void => {
   const put = (text: string, kind: Outcome['kind']): void => {
     outcomes.set(place, { text, kind });
     changed();
   };
   put('Asking the daemon', 'waiting');
   answer.then(
-    () => put(done, 'done'),
+    (answered) => put(typeof done === 'string' ? done : done(answered), 'done'),
     (thrown: unknown) => put(thrown instanceof TypeError ? 'The daemon gave no answer; try again once it is back' : messageOf(thrown), 'refused'),
   );
 };
