@@ -28,16 +28,18 @@ const linesTold = 50;
 const bytesTold = 8 * 1024;
 const longestLine = 2_000;
 
-export const endingOf = async (run: RunRecord, exit: EngineExit, deps: EndingDeps): Promise<Ending> => {
-  const lines = await linesOf(run);
-  return { cause: await askKernel(causeFromOutput(run, exit, lines), run, exit, deps), tail: lastWords(lines) };
+/** The kernel is asked where the output does not tell, and of every SIGKILL: what was written before that did not bring it. */
+export const endingOf = async (run: RunRecord, exit: EngineExit, { pids, readKernelLog }: EndingDeps): Promise<Ending> => {
+  const askKernel = () => whyOomKilled(run, pids, readKernelLog);
+  // Side by side, since the pool is told when both have answered.
+  const [lines, asked] = await Promise.all([linesOf(run), isKilled(exit) ? askKernel() : null]);
+  const cause = causeFromOutput(run, exit, lines);
+  const isTold = exit.code === 0 || cause.code !== 'engine_exited';
+  const oom = asked ?? (isTold ? 'no' : await askKernel());
+  return { cause: withOom(cause, exit, oom), tail: lastWords(lines) };
 };
 
-/** The kernel is asked where the output does not tell, and of every SIGKILL: what was written before that did not bring it. */
-const askKernel = async (cause: Cause, run: RunRecord, exit: EngineExit, { pids, readKernelLog }: EndingDeps): Promise<Cause> => {
-  const isExplained = cause.code !== 'engine_exited' && !isKilled(exit);
-  if (exit.code === 0 || isExplained) return cause;
-  const oom = await whyOomKilled(run, pids, readKernelLog);
+const withOom = (cause: Cause, exit: EngineExit, oom: Awaited<ReturnType<typeof whyOomKilled>>): Cause => {
   if (typeof oom === 'object') return { ...oom, details: { ...cause.details, ...oom.details } };
   if (!isKilled(exit) || cause.code !== 'engine_exited') return cause;
   return { ...cause, message: `${cause.message}; ${notOom[oom]}` };
