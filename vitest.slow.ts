@@ -6,9 +6,9 @@
 export const slowTests: readonly string[] = [
   'test/demo/{tour,live}.test.ts',
   'test/e2e/*.test.ts',
-  'test/gpu/estimate-real.test.ts',
+  'test/gpu/{estimate-real,nvml}.test.ts',
   'test/logs/flood.test.ts',
-  'test/provisioning/{build-source,install-engine,install-package,move}.test.ts',
+  'test/provisioning/{build-source,fetch-wide,install-engine,install-package,move}.test.ts',
   'test/state/crash-points.test.ts',
   'test/faults/*.test.ts',
 ];

@@ -48,8 +48,9 @@ if (node === null) {
   // The sources in a checkout, the scripts made of them in a package.
   const inSources = existsSync(new URL('../src/main.ts', import.meta.url));
   const [command, ...more] = process.argv.slice(2);
-  // What units start is to load little.
+  // What units start, and what asks the driver, is to load little.
   if (command === 'engine-exec') import(inSources ? '../src/engine-exec/main.ts' : '../lib/engine-exec.js');
+  else if (command === 'nvml-probe') import(inSources ? '../src/gpu/nvml/main.ts' : '../lib/nvml-probe.js');
   else if (command === 'serve' && more.length === 0) import(inSources ? '../src/serve-main.ts' : '../lib/serve.js');
   else import(inSources ? '../src/main.ts' : '../lib/main.js');
 } else {

@@ -32,6 +32,8 @@ import { architecturesOf } from './gpu/architectures.ts';
 import { chooseSource } from './gpu/choose-source.ts';
 import { refuseWithoutGpu } from './gpu/no-gpu.ts';
 import { findNvidiaDisplays } from './gpu/pci.ts';
+import { placesIn } from './gpu/place.ts';
+import { uvmCheck } from './gpu/uvm.ts';
 import { createApp, createMetricsApp } from './http/app.ts';
 import { fingerprintOf } from './http/gate/fingerprint.ts';
 import { type Listeners, listenAll, urlOf } from './http/listen.ts';
@@ -118,10 +120,11 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
 
   // --- what the charts ask for
   const containers = openContainers({ env: process.env });
-  const { launcher, trees, listenerOwner, sweepContainers } = openLaunching({ setting: environment.launcher, store, containers, bootId });
+  const launching = openLaunching({ setting: environment.launcher, store, containers, bootId });
+  const { launcher, trees, listenerOwner, sweepContainers } = launching;
   const liveRuns = (): readonly RunRecord[] => views.runs();
   const isAlive = async (run: RunRecord): Promise<boolean> => (await trees.membersOf(run)).length > 0;
-  const chosen = chooseSource(environment.gpuSource, { runs: async () => liveRuns(), isAlive });
+  const chosen = chooseSource(environment.gpuSource, { runs: async () => liveRuns(), isAlive, onNote: (note) => forPart(logger, 'gpu').info(note) });
   if (!chosen.ok) return { ok: false, problem: 'configuration', message: chosen.mistake };
   const { source } = chosen;
   const owners: Owners = async () => {
@@ -160,12 +163,15 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     trees,
     ports: portLeases({ range: environment.portRange }),
     source,
+    uvm: uvmCheck({ devices: environment.devices, madeByUnits: launching.chosen === 'systemd' }),
     listenerOwner,
     sweepContainers,
     owners,
     learned,
     vramUsedBytes: (run) => views.vramUsedBytes(run.poolId),
     largestGpuBytes: (gpus) => views.largestGpuBytes(gpus),
+    placeOf: simulated ? () => null : placesIn(environment.pciDevices),
+    cpusOf: (gpus) => views.cpusOf(gpus),
     readApiKey,
     createLog: createEngineLog({ stateDir }),
     configured: () => config.pools.map((spec) => ({ spec, specHash: hashSpec(spec) })),

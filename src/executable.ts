@@ -1,8 +1,8 @@
 /**
- * What the executable with Node inside begins with, as `bin/pool-managerd.js` does elsewhere: one program, four entrances. Only
+ * What the executable with Node inside begins with, as `bin/pool-managerd.js` does elsewhere: one program, five entrances. Only
  * what is asked for is evaluated.
  */
-import { stubEngineCommand } from './os/self.ts';
+import { nvmlProbeCommand, stubEngineCommand } from './os/self.ts';
 
 const [command, ...more] = process.argv.slice(2);
 
@@ -10,6 +10,9 @@ switch (command) {
   // What units start is to load little.
   case 'engine-exec':
     await import('./engine-exec/main.ts');
+    break;
+  case nvmlProbeCommand:
+    await import('./gpu/nvml/main.ts');
     break;
   case stubEngineCommand:
     // It reads its own arguments only.

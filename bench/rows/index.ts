@@ -2,6 +2,7 @@
 import type { Row } from '../kit/row.ts';
 import { boot } from './boot.ts';
 import { events } from './events.ts';
+import { gpuFacts } from './gpu-facts.ts';
 import { handoff } from './handoff.ts';
 import { idleCpu } from './idle-cpu.ts';
 import { journal } from './journal.ts';
@@ -27,5 +28,6 @@ export const rows: readonly Row[] = [
   memory,
   idleCpu,
   scrape,
+  gpuFacts,
   manyNodes,
 ];

@@ -1,7 +1,9 @@
 /** The table name → logic: every effect that the charts ask for, made from what the daemon has. Decides nothing. */
 import { causeOf } from '../cause.ts';
 import type { EndpointRules } from '../engines/endpoint.ts';
+import type { PlaceOf } from '../gpu/place.ts';
 import type { GpuSource } from '../gpu/source.ts';
+import type { UvmCheck } from '../gpu/uvm.ts';
 import { nodeMachine } from '../machines/node/machine.ts';
 import { poolMachine } from '../machines/pool/machine.ts';
 import { registrationMachine } from '../machines/registration/machine.ts';
@@ -48,11 +50,14 @@ export interface Effects extends Provisioning {
   readonly trees: Trees;
   readonly ports: Ports;
   readonly source: GpuSource;
+  readonly uvm: UvmCheck;
   readonly listenerOwner: ListenerOwner;
   readonly owners: Owners;
   readonly learned: LearnedNeeds;
   readonly vramUsedBytes: (run: RunRecord) => number | null;
   readonly largestGpuBytes: (gpus: readonly GpuRef[]) => number | null;
+  readonly placeOf: PlaceOf;
+  readonly cpusOf: (gpus: readonly GpuRef[]) => readonly number[] | null;
   readonly readApiKey: (run: RunRecord) => Promise<string | null>;
   readonly createLog: (poolId: string, incarnation: string) => Promise<string>;
   readonly configured: () => readonly Configured[];
@@ -78,7 +83,7 @@ export const provideEffects = (effects: Effects) =>
       ...(effects.registration !== null && { registration: provideRegistration(effects.registration) }),
       loadState: loadState(effects),
       recallPool: recallPool(effects),
-      watchGpus: watchGpus({ source: effects.source, owners: effects.owners, ...effects.gpus }),
+      watchGpus: watchGpus({ ...effects, ...effects.gpus }),
       watchKernel: watchKernel(effects),
       watchHandoffs: watchHandoffs(effects.handoffs),
       keepRoster: keepRoster({ ...effects, lost: effects.onTrouble }),
@@ -99,7 +104,7 @@ const providePool = (effects: Effects) => {
     actors: {
       provisionEngine: provisionEngine(effects),
       provisionModel: provisionModel(effects),
-      measureGpus: measureGpus({ source, owners: effects.owners, learned: effects.learned.needOf, ...gpus }),
+      measureGpus: measureGpus({ source, obstacle: effects.uvm, owners: effects.owners, learned: effects.learned.needOf, ...gpus }),
       spawnEngine: spawnEngine({ ...effects, runs, simulated: source.name === 'simulated' }),
       adoptEngine: adoptEngine(effects),
       announceHandoff: announceHandoff({ runtimeDir }),

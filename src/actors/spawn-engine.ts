@@ -29,6 +29,8 @@ export interface SpawnEngineDeps {
   readonly simulated: boolean;
   /** Memory of the largest of these GPUs or MIG slices, as last seen; null: not known. */
   readonly largestGpuBytes: (gpus: readonly GpuRef[]) => number | null;
+  /** CPUs that are nearest to these GPUs; null: not known, and absent: not asked. */
+  readonly cpusOf?: (gpus: readonly GpuRef[]) => readonly number[] | null;
   /** Where clients reach engines that listen on all interfaces. */
   readonly advertiseHost: string;
 }
@@ -87,13 +89,14 @@ const onLeasedPort = async (input: SpawnInput, deps: SpawnEngineDeps): Promise<R
   }
 };
 
-const planOf = (input: SpawnInput, port: number, { simulated, largestGpuBytes }: SpawnEngineDeps): LaunchPlan => {
+const planOf = (input: SpawnInput, port: number, { simulated, largestGpuBytes, cpusOf }: SpawnEngineDeps): LaunchPlan => {
   const { spec, engine, model, gpus, reservedBytes } = input;
   const adapter = adapterFor(spec.engine);
   const vram = vramShare(spec, model, { reservedBytes, gpuCount: gpus.length, totalBytes: largestGpuBytes(gpus) });
   const plan = adapter.plan({ spec, engine, model, gpus, simulated, port, sidePort: sidePortsOf(spec) === 0 ? null : port + 1, vram });
   if (isCause(plan)) throw new CauseError(plan);
-  return plan;
+  const cpus = spec.cpu_affinity === 'gpu' ? (cpusOf?.(gpus) ?? null) : null;
+  return cpus === null ? plan : { ...plan, cpus };
 };
 
 const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::', '']);

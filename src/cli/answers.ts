@@ -56,6 +56,8 @@ export const gpuSchema = v.looseObject({
   memory_used_bytes: known,
   memory_free_bytes: known,
   memory_reserved_bytes: v.number(),
+  cpu_affinity: v.nullable(v.string()),
+  numa_node: known,
   temperature_c: known,
   power_watts: known,
   utilisation_percent: known,

@@ -73,6 +73,7 @@ const gpuColumns: readonly Column<Gpu>[] = [
   { head: 'TOTAL', cell: (gpu) => bytes(gpu.memory_total_bytes) },
   { head: 'BUSY', cell: (gpu) => (gpu.utilisation_percent === null ? '-' : `${gpu.utilisation_percent}%`) },
   { head: 'TEMP', cell: (gpu) => (gpu.temperature_c === null ? '-' : `${gpu.temperature_c} C`) },
+  { head: 'CPUS', cell: (gpu) => `${orDash(gpu.cpu_affinity)}${gpu.numa_node === null ? '' : ` (node ${gpu.numa_node})`}` },
   { head: 'POOLS', cell: (gpu) => orDash(gpu.pools.join(',')) },
   { head: 'SEEN', cell: (gpu) => `${age(gpu.seen_at)} ago${gpu.stale ? ', stale' : ''}`, colour: (gpu) => (gpu.stale ? 'red' : null) },
   { head: 'UUID', cell: (gpu) => gpu.uuid },

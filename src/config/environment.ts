@@ -34,6 +34,7 @@ export interface Environment {
   readonly gpuSource: GpuSourceSetting;
   readonly kernelLog: string;
   readonly pciDevices: string;
+  readonly devices: string;
   readonly token: TokenSetting;
   readonly otlpEndpoint: string | null;
   /** Null: off. */
@@ -150,6 +151,7 @@ const toEnvironment = (values: Variables, env: Env, { home, cwd }: Surroundings)
     gpuSource: values.POOL_MANAGERD_GPU_SOURCE,
     kernelLog: at(values.POOL_MANAGERD_KERNEL_LOG),
     pciDevices: at(values.POOL_MANAGERD_PCI_DEVICES),
+    devices: at(values.POOL_MANAGERD_DEVICES),
     token: tokenSetting(values, env, at),
     otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
     metrics: values.PROMETHEUS_METRICS_PORT === 0 ? null : { host: values.POOL_MANAGERD_METRICS_ADDR, port: values.PROMETHEUS_METRICS_PORT },

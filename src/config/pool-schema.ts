@@ -183,6 +183,10 @@ const shape = map({
     ),
     'Share of the model on each device; null: even.',
   ),
+  cpu_affinity: described(
+    orNull(v.picklist(['gpu'], 'gpu')),
+    'gpu: the engine runs on the CPUs that are nearest to its GPUs, where the kernel tells them; null: wherever the kernel puts it.',
+  ),
   preload: described(v.optional(yesOrNo(), true), 'Start with the daemon; else on POST …/preload.'),
   env: described(
     v.optional(

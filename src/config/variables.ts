@@ -59,13 +59,14 @@ export const environmentSchema = v.object({
   POOL_MANAGERD_GPU_SOURCE: variable(
     gpuSource(),
     'auto',
-    'Where facts about GPUs come from. Simulated cards are for the demo and tests, and no orchestratord elsewhere hears of them.',
+    'Where facts about GPUs come from. auto: nvidia-smi, and NVML (experimental) once it has listed the same cards. Simulated cards are for the demo and tests, and no orchestratord elsewhere hears of them.',
   ),
   POOL_MANAGERD_KERNEL_LOG: variable(
     path(),
     '/dev/kmsg',
     "Where the kernel's messages are read, for errors of GPUs (Xids). Where it cannot be opened, the journal is followed.",
   ),
+  POOL_MANAGERD_DEVICES: variable(path(), '/dev', 'Where the device nodes of the driver are: without nvidia-uvm no engine is started.'),
   POOL_MANAGERD_PCI_DEVICES: variable(path(), '/sys/bus/pci/devices', 'Where the devices on the PCI bus are listed.'),
   LLORCH_API_TOKEN: unset(
     token(),

@@ -5,8 +5,9 @@
  * Reads only. Commands are in `commands.ts`.
  */
 import type { ActorRefFrom, SnapshotFrom } from 'xstate';
+import { cpusOfAll } from '../gpu/place.ts';
 import type { NodeMachine } from '../machines/node/machine.ts';
-import { gpuViews, latest, memoryOf, type NodeSurroundings, nodeView } from '../machines/node/view.ts';
+import { gpuViews, latest, memoryOf, type NodeSurroundings, nodeView, placeOfGpu } from '../machines/node/view.ts';
 import { type RosterEntry, servingIds, servingOf } from '../machines/policies/roster.ts';
 import type { PoolMachine } from '../machines/pool/machine.ts';
 import { poolView } from '../machines/pool/view.ts';
@@ -44,6 +45,8 @@ export interface LiveViews {
   vramUsedBytes(berth: string): number | null;
   /** Memory of the largest of these GPUs or MIG slices, as last seen; null: not known of one of them. */
   largestGpuBytes(gpus: readonly GpuRef[]): number | null;
+  /** CPUs that are nearest to these GPUs, or to the cards of these slices; null: not known. */
+  cpusOf(gpus: readonly GpuRef[]): readonly number[] | null;
   poolRef(id: string): PoolRef | null;
   registrationRef(): RegistrationRef | null;
 }
@@ -147,6 +150,7 @@ export const createLiveViews = ({ node, since, around, keptRestarts, staleMs, no
       const totals = gpus.map(({ uuid }) => memoryOf(node.getSnapshot().context, uuid)?.totalBytes ?? null);
       return totals.reduce((largest, total) => (largest === null || total === null ? null : Math.max(largest, total)), totals[0] ?? null);
     },
+    cpusOf: (gpus) => cpusOfAll(gpus.map(({ uuid }) => placeOfGpu(node.getSnapshot().context, uuid))),
     poolRef,
     registrationRef,
   };

@@ -11,6 +11,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { gateName } from '../actors/launch/gate.ts';
 import { goFile, specFile } from '../actors/launch/unit-files.ts';
 import { mostSpecBytes, parseUnitSpec, type UnitSpec } from '../actors/launch/unit-spec.ts';
+import { pinTo } from '../os/affinity.ts';
 import { readTextSafely } from '../os/read-safely.ts';
 import { poolIdPattern } from '../state/schemas.ts';
 
@@ -76,13 +77,15 @@ const mayGo = async (file: string, { incarnation }: UnitSpec, withinMs: number):
   return false;
 };
 
-const become = ({ executable, argv, env }: UnitSpec): number => {
+const become = ({ executable, argv, env, cpus }: UnitSpec): number => {
   if (process.execve === undefined) {
     complain('expected a Node with process.execve, 22.15 or later');
     return exits.notExecutable;
   }
   try {
     process.chdir('/');
+    // Of this thread, which is the one that becomes the engine.
+    if (cpus !== undefined && !pinTo(0, cpus)) complain(`cannot be put on CPUs ${cpus.join(', ')}, and runs on all`);
     return process.execve(executable, [executable, ...argv], { ...env });
   } catch (thrown) {
     const missing = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';

@@ -37,6 +37,8 @@ export interface LaunchPlan {
   readonly argv: readonly string[];
   /** The whole environment: an allow-list built from zero, nothing inherited. */
   readonly env: Readonly<Record<string, string>>;
+  /** It may run on these CPUs only; absent: on all. Added by whoever knows the machine. */
+  readonly cpus?: readonly number[];
   /** Safeguards that this engine does not know and that were therefore not asked of it. */
   readonly notes?: readonly string[];
 }

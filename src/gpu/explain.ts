@@ -56,7 +56,7 @@ export const explain = (failure: SmiFailure): Cause => {
 /** What the tool says of one card that it does not list. */
 export const explainRemark = (remark: string): Cause => {
   const { reason, says } = meaningOf(remark, null);
-  return { code: reason === 'driver_error' ? 'gpu_unhealthy' : reason, message: `nvidia-smi said "${firstWords(remark)}": ${says}` };
+  return { code: reason === 'driver_error' ? 'gpu_unhealthy' : reason, message: `the driver said "${firstWords(remark)}": ${says}` };
 };
 
 export const notInstalled = (executable: string, path: string): Cause => ({

@@ -1,14 +1,17 @@
 /**
  * GPU facts from `nvidia-smi`, in a child process with a deadline on every call.
  *
- * Decides which queries to make: always cards and compute processes; `-q -x` and `-L` for cards in MIG mode, for memory that no
- * compute process explains (a desktop's, for one), and when what changes slowly is wanted. Fields that an older driver does not know are left out and null.
+ * Decides which queries to make: of a whole look always cards and compute processes; `-q -x` and `-L` for cards in MIG mode, for memory that no
+ * compute process explains (a desktop's, for one), and when what changes slowly is wanted. Fields that an older driver does not know are left out and null. Whoever follows has
+ * most looks from one process that goes on: `smi-loop.ts`.
  */
 
 import { isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { Cause, GpuDeep, GpuFact, Inventory } from '../machines/vocabulary.ts';
+import { helper } from '../os/helper.ts';
 import { explain, notInstalled, notUnderstood } from './explain.ts';
+import { byReading, type Follower, type FollowOrder } from './follow.ts';
 import { joinFacts, wantsDetail } from './join-facts.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { type Card, type ComputeApp, type GpuField, gpuFields, type Parsed, parseComputeApps, parseGpus, refusedField } from './parse-csv.ts';
@@ -16,6 +19,7 @@ import { parseCudaVersion } from './parse-header.ts';
 import { parseList } from './parse-list.ts';
 import { parseDetail } from './parse-xml.ts';
 import { type ChildResult, type ChildRunner, type ChildRunnerOptions, childRunner, type Stuck } from './run-child.ts';
+import { type SmiLoop, smiLoop } from './smi-loop.ts';
 import type { GpuSource } from './source.ts';
 
 export type NvidiaSmiOptions = Partial<ChildRunnerOptions>;
@@ -23,7 +27,8 @@ export type NvidiaSmiOptions = Partial<ChildRunnerOptions>;
 export const nvidiaSmi = (options: NvidiaSmiOptions = {}): GpuSource => {
   const executable = options.executable ?? 'nvidia-smi';
   const env = options.env ?? process.env;
-  const runner = childRunner({ ...options, executable, env });
+  let loopStuck: Stuck | null = null;
+  const runner = childRunner({ stuckElsewhere: () => loopStuck, ...options, executable, env });
   const tool: Tool = {
     runner,
     executable,
@@ -33,13 +38,49 @@ export const nvidiaSmi = (options: NvidiaSmiOptions = {}): GpuSource => {
     wantsDeep: false,
     deep: new Map(),
   };
+  const loops = new Set<SmiLoop>();
+  const read = oneAtATime(async (deadlineMs) => {
+    const found = await readAll(tool, deadlineMs);
+    // One that waits for its time now would hang as well.
+    if (isHang(found)) for (const loop of loops) loop.rest();
+    return found;
+  });
+  const followLoop = (order: FollowOrder): Follower => {
+    const loop = smiLoop(
+      {
+        command: (intervalMs) => helper(executable, [`--query-gpu=${tool.fields.join(',')}`, csv, `--loop-ms=${intervalMs}`], tool.path),
+        env: { ...env, LC_ALL: 'C' },
+        parse: (lines) => parseGpus(lines, tool.fields),
+        wantsMore: () => tool.wantsDeep,
+        onStuck: (stuck) => {
+          loopStuck = stuck;
+        },
+        killSignal: options.killSignal ?? 'SIGKILL',
+      },
+      order,
+    );
+    loops.add(loop);
+    const follower = byReading({ read }, order, loop.pause);
+    return {
+      look: follower.look,
+      stop: () => {
+        follower.stop();
+        loop.end();
+        loops.delete(loop);
+      },
+    };
+  };
   return {
     name: 'nvidia-smi',
-    read: oneAtATime((deadlineMs) => readAll(tool, deadlineMs)),
+    read,
+    follow: followLoop,
     wantDeep: () => {
       tool.wantsDeep = true;
     },
-    close: () => runner.close(),
+    close: () => {
+      for (const loop of loops) loop.end();
+      runner.close();
+    },
   };
 };
 
@@ -172,6 +213,8 @@ const hung = (command: string, deadlineMs: number, stuck: Stuck): Cause => ({
   message: `${command} was expected to answer within ${deadlineMs} ms, but nvidia-smi (pid ${stuck.pid}) hangs since ${new Date(stuck.sinceAt).toISOString()}; no other is started until it is gone; the driver probably hangs: see the kernel log (dmesg | grep NVRM)`,
   details: { pid: stuck.pid, since: new Date(stuck.sinceAt).toISOString(), hanging_ms: Math.round(stamp().mono - stuck.sinceMono) },
 });
+
+export const isHang = (read: Inventory | Cause): boolean => isCause(read) && read.details?.['hanging_ms'] !== undefined;
 
 /** Rows count even when the exit status complains (a corrupted InfoROM, one card lost); without rows the complaint does. */
 const understood = <Row>(output: Output | Cause, parse: (text: string) => Parsed<Row>, command: string): Parsed<Row> | Cause => {

@@ -35,6 +35,8 @@ export interface ChildRunnerOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Standard output and error together; more is a failure, not a truncation. */
   readonly maxOutputBytes?: number;
+  /** A child of somebody else that is killed and not gone: it counts as if it were one of these. */
+  readonly stuckElsewhere?: () => Stuck | null;
   /** Anything but SIGKILL is for tests that need a child which will not die. */
   readonly killSignal?: NodeJS.Signals;
 }
@@ -50,7 +52,8 @@ export const childRunner = (options: ChildRunnerOptions): ChildRunner => {
 
   const run = (argv: readonly string[], deadlineMs: number): Promise<ChildResult> => {
     if (closed) return Promise.resolve({ end: 'closed' });
-    if (stuck !== null) return Promise.resolve({ end: 'stuck', stuck });
+    const left = stuck ?? options.stuckElsewhere?.() ?? null;
+    if (left !== null) return Promise.resolve({ end: 'stuck', stuck: left });
     return new Promise((resolve) => {
       const child = startTool(helper(options.executable, argv, options.env['PATH']), { env: { ...options.env, LC_ALL: 'C' } }, (error) =>
         settle({ end: 'not_run', error: error.message, errno: error.code ?? null }),

@@ -82,6 +82,9 @@ export interface GpuView {
   readonly memory_free_bytes: number | null;
   /** Promised to pools by the ledger. */
   readonly memory_reserved_bytes: number;
+  /** CPUs and memory that are nearest to it, `0-15,32-47`; null: not known, or there is but one memory. */
+  readonly cpu_affinity: string | null;
+  readonly numa_node: number | null;
   readonly temperature_c: number | null;
   readonly power_watts: number | null;
   readonly utilisation_percent: number | null;

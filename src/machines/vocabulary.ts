@@ -39,6 +39,8 @@ export interface PoolSpec {
   readonly api_key_file: string | null;
   readonly quant: string | null;
   readonly tensor_split: readonly number[] | null;
+  /** The engine runs on the CPUs that are nearest to its GPUs; `null`: wherever the kernel puts it. */
+  readonly cpu_affinity: 'gpu' | null;
   readonly preload: boolean;
   readonly env: Readonly<Record<string, string>>;
   readonly flags: readonly string[];
@@ -152,10 +154,20 @@ export interface GpuFact extends GpuRef {
   /** What the driver says in place of its values; absent: they are there. */
   readonly reads?: 'lost' | 'reset' | 'unknown';
   readonly processes: readonly GpuProcess[];
+  /** Absent or null: not known. */
+  readonly place?: GpuPlace | null;
   /** Asked for more rarely, so that it has an age of its own; absent or null: not yet, or the driver does not tell. */
   readonly deep?: GpuDeep | null;
   /** Slices of a card in MIG mode, possibly none; absent or null: the card is not in MIG mode. */
   readonly mig?: readonly MigSlice[] | null;
+}
+
+/** Where a card is in the machine. */
+export interface GpuPlace {
+  /** The CPUs that are nearest to it, `0-15,32-47`. */
+  readonly cpus: string;
+  /** The memory that is nearest to it; null: not known, or there is but one. */
+  readonly numaNode: number | null;
 }
 
 /** What of a card changes slowly. */

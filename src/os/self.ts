@@ -6,6 +6,7 @@ import { form } from './form.ts';
 
 /** Commands of the executable that are for no person. */
 export const stubEngineCommand = 'stub-llama-server';
+export const nvmlProbeCommand = 'nvml-probe';
 
 /** What the built forms call the script of a thread. */
 export const threadScript = 'provisioning-worker.js';

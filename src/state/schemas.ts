@@ -76,6 +76,8 @@ export const poolSpecSchema = exactly<PoolSpec>()(
     api_key_file: v.nullable(text),
     quant: v.nullable(text),
     tensor_split: v.nullable(list(amount)),
+    /** Records of daemons that did not know it have none. */
+    cpu_affinity: v.optional(v.nullable(v.picklist(['gpu'])), null),
     preload: v.boolean(),
     env: v.record(name, text),
     flags: list(text),

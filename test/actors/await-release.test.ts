@@ -118,4 +118,13 @@ describe('measuring before admission', () => {
     actor.subscribe({ error: () => {} });
     await expect(toPromise(actor.start())).rejects.toEqual({ cause: hung, at: expect.any(Number), mono: expect.any(Number) });
   });
+
+  it('fails for what keeps engines from starting on any card', async () => {
+    const gpus = scriptedGpus();
+    gpus.say([card(0)]);
+    const obstacle = { code: 'nvidia_uvm_missing', message: 'it is missing' } as const;
+    const actor = createActor(measureGpus({ source: gpus.source, readDeadlineMs: 500, obstacle: async () => obstacle }), { input });
+    actor.subscribe({ error: () => {} });
+    await expect(toPromise(actor.start())).rejects.toMatchObject({ cause: obstacle });
+  });
 });

@@ -16,6 +16,7 @@ import { readProcStat } from '../../src/os/proc-stat.ts';
 import { openStateStore } from '../../src/state/files.ts';
 import { temporaryDir } from '../kit/engine-process.ts';
 import { gpuRun } from '../kit/gpu-facts.ts';
+import { firstCpu } from '../kit/scripted-driver.ts';
 import { systemctlScript } from '../kit/systemctl-script.ts';
 import { until } from '../kit/until.ts';
 
@@ -106,6 +107,17 @@ describe('engine-exec', () => {
     expect(startTime).toBeGreaterThan(0);
     expect(readFileSync(bed.logFile, 'utf8')).toBe(`pid ${running.pid} A=b PATH=/usr/bin:/bin PWD=/ \noops\n`);
     expect(running.said()).toBe('');
+  });
+
+  it('puts it on the CPUs that it is to run on', async () => {
+    const bed = await makeBed();
+    const files = unitFiles(bed);
+    const argv = ['-c', 'while read -r line; do case $line in Cpus_allowed_list*) echo "$line" ;; esac; done </proc/self/status'];
+    await files.prepare({ ...good, version: 1, executable: '/bin/sh', argv, cpus: [firstCpu], logFile: bed.logFile });
+    const running = runEngineExec(bed, 20_000);
+    await files.letGo('pool-0', 'abc123');
+    expect(await running.exit).toEqual({ code: 0, signal: null });
+    expect(readFileSync(bed.logFile, 'utf8').trim()).toMatch(new RegExp(`^Cpus_allowed_list:\\s*${firstCpu}$`));
   });
 
   it('runs nothing for another incarnation than its own', async () => {

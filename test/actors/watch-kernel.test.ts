@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createActor, setup } from 'xstate';
 import { type WatchKernelDeps, watchKernel } from '../../src/actors/watch-kernel.ts';
+import type { DriverXid, GpuSource } from '../../src/gpu/source.ts';
 import type { KernelEvent } from '../../src/machines/events.ts';
 import { until } from '../kit/until.ts';
 
@@ -85,6 +86,48 @@ describe('errors of cards', () => {
     await say(line(31, 'pid=77, name=x'));
     await until('a report', () => blind.reports().length === 1);
     expect(blind.reports()).toMatchObject([{ process: null }]);
+  });
+});
+
+describe("the driver's own events", () => {
+  const driver = () => {
+    let hear: ((xid: DriverXid) => void) | null = null;
+    const source: Pick<GpuSource, 'listen'> = {
+      listen: (heard) => {
+        hear = heard;
+        return () => {
+          hear = null;
+        };
+      },
+    };
+    return { source, tell: (xid: DriverXid) => hear?.(xid), isHeard: () => hear !== null };
+  };
+  const xid = { code: 79, pciAddress: '00000000:3B:00.0', gpuInstanceId: null };
+
+  it('are told where the log does not say the same, and let go of in the end', async () => {
+    const { source, tell, isHeard } = driver();
+    const { heard, reports } = watching({ source });
+    await until('the log to be followed', () => heard.length === 1);
+    tell({ ...xid, code: 31 });
+    tell(xid);
+    await say(line(31, 'pid=77, name=llama-server, x'));
+    await until('the other one to be told', () => reports().some(({ code }) => code === 79));
+    expect(reports().map(({ code, process }) => [code, process?.poolId ?? null])).toEqual([
+      [31, 'pool-0'],
+      [79, null],
+    ]);
+    stop?.();
+    expect(isHeard()).toBe(false);
+  });
+
+  it('are told at once where there is no log', async () => {
+    const { source, tell } = driver();
+    const { heard, reports } = watching({ kernelLog: join(dir, 'gone'), source });
+    await until('it to be told', () => heard.length === 1);
+    tell(xid);
+    tell(xid);
+    await until('a report', () => reports().length > 0);
+    expect(reports()).toMatchObject([{ code: 79, pciAddress: '00000000:3B:00.0', process: null, text: expect.stringContaining('NVML') }]);
   });
 });
 

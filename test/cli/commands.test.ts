@@ -80,7 +80,7 @@ describe('looking', () => {
       'GET /v2/gpus': { body: { gpus: [gpuView({ simulated: true, stale: true, temperature_c: null })], count: 1 } },
     });
     const { stdout } = await runCommand(['gpus', '--url', url]);
-    expect(stdout).toMatch(/RTX 3090 \(simulated\) +healthy +7\.5 GiB +7\.5 GiB +14\.9 GiB +22\.4 GiB +40% +- +pool-0 +.*stale/);
+    expect(stdout).toMatch(/RTX 3090 \(simulated\) +healthy +7\.5 GiB +7\.5 GiB +14\.9 GiB +22\.4 GiB +40% +- +0-15 \(node 0\) +pool-0 +.*stale/);
   });
 
   it('prints what the daemon answered with --json, before or after the command', async () => {

@@ -37,6 +37,7 @@ describe('an empty environment', () => {
       gpuDiscoveryIntervalMs: 10_000,
       kernelLog: '/dev/kmsg',
       pciDevices: '/sys/bus/pci/devices',
+      devices: '/dev',
       gpuSource: { kind: 'auto' },
       token: { kind: 'none' },
       otlpEndpoint: null,

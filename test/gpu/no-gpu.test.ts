@@ -70,13 +70,15 @@ describe('POOL_MANAGERD_GPU_SOURCE', () => {
   it.each([
     [{ kind: 'auto' }, 'nvidia-smi'],
     [{ kind: 'nvidia-smi' }, 'nvidia-smi'],
+    [{ kind: 'nvml' }, 'nvml'],
     [{ kind: 'simulated', cards: [{ name: 'x', memoryBytes: gib, computeCapability: '8.6' }] }, 'simulated'],
   ] as const)('%o is %s', (setting, name) => {
     expect(chooseSource(setting, deps)).toMatchObject({ ok: true, source: { name } });
   });
 
-  it('nvml is refused, never replaced in silence', () => {
-    expect(chooseSource({ kind: 'nvml' }, deps)).toEqual({ ok: false, mistake: expect.stringContaining('expected auto, nvidia-smi or simulated') });
+  it('auto is nvidia-smi until it has somebody to tell that it is another', () => {
+    const chosen = chooseSource({ kind: 'auto' }, { ...deps, onNote: () => {} });
+    expect(chosen).toMatchObject({ ok: true, source: { name: 'nvidia-smi', listen: expect.any(Function) } });
   });
 
   it('simulated without a card is refused', () => {

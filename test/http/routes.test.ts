@@ -26,6 +26,7 @@ const spec = {
   api_key_file: null,
   quant: null,
   tensor_split: null,
+  cpu_affinity: null,
   preload: true,
   env: {},
   flags: [],

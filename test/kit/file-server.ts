@@ -14,6 +14,8 @@ export type Turn =
   | { readonly kind: 'cut'; readonly afterBytes: number }
   /** Nothing comes after so many bytes; `everyMs`: a byte each time. */
   | { readonly kind: 'stall'; readonly afterBytes: number; readonly everyMs?: number }
+  /** As a good server would, so much on each connection. */
+  | { readonly kind: 'limited'; readonly bytesPerMs: number }
   /** A range that was not asked for. */
   | { readonly kind: 'wrong_range' }
   /** The whole file, whatever range was asked for. */
@@ -127,9 +129,15 @@ export const openFileServer = async (): Promise<FileServer> => {
       return;
     }
     const at = turn.kind === 'wrong_range' && from > 0 ? from + 1 : from;
-    const body = content.subarray(at);
-    const partial = from > 0 ? { 'content-range': `bytes ${at}-${content.length - 1}/${content.length}` } : {};
-    response.writeHead(from > 0 ? 206 : 200, { ...common, ...partial, 'content-length': body.length });
+    const end = turn.kind === 'ignore_range' ? content.length : Math.min(content.length, rangeEnd(request) ?? content.length);
+    const body = content.subarray(at, end);
+    const isPartial = from > 0 || end < content.length;
+    const partial = isPartial ? { 'content-range': `bytes ${at}-${end - 1}/${content.length}` } : {};
+    response.writeHead(isPartial ? 206 : 200, { ...common, ...partial, 'accept-ranges': 'bytes', 'content-length': body.length });
+    if (turn.kind === 'limited') {
+      drip(response, body, limitedEveryMs, turn.bytesPerMs * limitedEveryMs);
+      return;
+    }
     if (turn.kind === 'cut') {
       write(response, body.subarray(0, turn.afterBytes));
       response.write('', () => setImmediate(() => response.destroy()));
@@ -144,11 +152,18 @@ export const openFileServer = async (): Promise<FileServer> => {
     response.end();
   };
 
-  const drip = (response: ServerResponse, rest: Buffer, everyMs: number | undefined): void => {
+  const drip = (response: ServerResponse, rest: Buffer, everyMs: number | undefined, bytes = 1): void => {
     if (everyMs === undefined) return;
     let at = 0;
     const timer = setInterval(() => {
-      if (at < rest.length && !response.destroyed) write(response, rest.subarray(at, ++at));
+      if (response.destroyed || (bytes > 1 && at >= rest.length)) {
+        clearInterval(timer);
+        timers.delete(timer);
+        response.end();
+      } else if (at < rest.length) {
+        write(response, rest.subarray(at, at + bytes));
+        at += bytes;
+      }
     }, everyMs);
     timers.add(timer);
   };
@@ -183,5 +198,13 @@ export const sha256Of = (content: Buffer): string => createHash('sha256').update
 const rangeStart = ({ headers }: IncomingMessage, etag: string | null): number => {
   const ifRange = headers['if-range'];
   if (ifRange !== undefined && ifRange !== etag) return 0;
-  return Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1] ?? 0);
+  return Number(/^bytes=(\d+)-\d*$/.exec(headers.range ?? '')?.[1] ?? 0);
 };
+
+/** Behind the last byte; null: to the end. */
+const rangeEnd = ({ headers }: IncomingMessage): number | null => {
+  const last = /^bytes=\d+-(\d+)$/.exec(headers.range ?? '')?.[1];
+  return last === undefined ? null : Number(last) + 1;
+};
+
+const limitedEveryMs = 10;

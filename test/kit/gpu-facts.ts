@@ -52,6 +52,7 @@ export const gpuSpec = (facts: Partial<PoolSpec> = {}): PoolSpec => ({
   api_key_file: null,
   quant: null,
   tensor_split: null,
+  cpu_affinity: null,
   preload: true,
   env: {},
   flags: [],

@@ -99,6 +99,12 @@ const usual: Readonly<Record<string, readonly string[]>> = {
 const shell = (node: string): string => `#!/bin/sh
 dir=\${0%/*}
 echo "$$ $*" >> "$dir/runs"
+asked="$*"
+pause=
+case "$asked" in
+  *' --loop-ms='*) ms=\${asked##*=}; asked=\${asked% --loop-ms=*}; pause=$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000))) ;;
+esac
+while :; do
 read -r hang < "$dir/hang"
 case "$hang" in
   ignore_term) trap '' TERM; exec sleep 1000 ;;
@@ -106,7 +112,7 @@ case "$hang" in
   pipe) sleep 3 & ;;
 esac
 read -r answers < "$dir/answers"
-case "$*" in
+case "$asked" in
 ${Object.entries(usual)
   .map(([name, argv]) => `  '${argv.join(' ')}') said="$answers/${name}" ;;`)
   .join('\n')}
@@ -114,8 +120,14 @@ ${Object.entries(usual)
 esac
 if [ -f "$said" ]; then
   read -r code < "$said.code"
-  [ "$code" = 0 ] && exec cat "$said"
-  cat "$said"; exit "$code"
+  [ "$code$pause" = 0 ] && exec cat "$said"
+  cat "$said"
+  [ "$code" = 0 ] || exit "$code"
+elif [ -n "$pause" ]; then
+  ${node} "${join(import.meta.dirname, 'nvidia-smi-answer.ts')}" "$dir" $asked || exit
 fi
+[ -n "$pause" ] || break
+sleep "$pause"
+done
 exec ${node} "${join(import.meta.dirname, 'nvidia-smi-answer.ts')}" "$dir" "$@"
 `;

@@ -28,6 +28,7 @@ export const spec: PoolSpec = {
   api_key_file: null,
   quant: null,
   tensor_split: null,
+  cpu_affinity: null,
   preload: true,
   env: {},
   flags: [],

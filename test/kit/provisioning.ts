@@ -1,5 +1,6 @@
 /** A store of its own for a test, and passengers that remember what they were told. */
 import { join } from 'node:path';
+import { usualWidening } from '../../src/provisioning/fetch/wide.ts';
 import { hubSettings } from '../../src/provisioning/hub/settings.ts';
 import type { Patience } from '../../src/provisioning/jobs/job.ts';
 import { createEnsureModel } from '../../src/provisioning/models/ensure.ts';
@@ -8,7 +9,9 @@ import type { Passenger } from '../../src/provisioning/store/flights.ts';
 import { type StorePaths, storePaths } from '../../src/provisioning/store/paths.ts';
 import { temporaryDir } from './engine-process.ts';
 
-export const impatient: Patience = { stallMs: 300, tries: 3, firstPauseMs: 5 };
+/** One connection is always enough. */
+const narrow = { ...usualWidening, enoughBytesPerMs: 0 };
+export const impatient: Patience = { stallMs: 300, tries: 3, firstPauseMs: 5, widening: narrow };
 
 export interface TestStore {
   readonly paths: StorePaths;

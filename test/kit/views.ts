@@ -48,6 +48,8 @@ export const gpuView = (own: Partial<GpuView> = {}): GpuView => ({
   memory_used_bytes: 8_000_000_000,
   memory_free_bytes: 16_000_000_000,
   memory_reserved_bytes: 8_000_000_000,
+  cpu_affinity: '0-15',
+  numa_node: 0,
   temperature_c: 50,
   power_watts: 200,
   utilisation_percent: 40,

@@ -60,6 +60,7 @@ const spec: PoolSpec = {
   api_key_file: '/etc/pool.key',
   quant: null,
   tensor_split: null,
+  cpu_affinity: null,
   preload: true,
   env: { HF_TOKEN: 'hf_secret' },
   flags: [],

@@ -12,7 +12,7 @@ const helpOf = async (command: readonly string[]): Promise<string> => {
 };
 
 /** Of systemd's, or with a help of its own. */
-const elsewhere = ['demo', 'engine-exec'];
+const elsewhere = ['demo', 'engine-exec', 'nvml-probe'];
 
 describe('A command in the pages', () => {
   it.each(pages)('of %s is known, with each of its options', async (page) => {

@@ -1,6 +1,7 @@
 /** An engine is built from a git repository: real git, and a stand-in for CMake that does what its script says. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readEngineRecord } from '../../src/provisioning/engines/record.ts';
@@ -27,7 +28,7 @@ const cmake = (build: string): string => `#!/bin/sh
 dir=$(dirname "$0")
 echo "$@" >>"$dir/asked"
 case "$1" in
--S) mkdir -p "$4/bin" && echo "$2" >"$4/source" && echo "$@" >"$4/configured" ;;
+-S) mkdir -p "$4/bin" && echo "$2" >"$4/source" && echo "$@" >"$4/configured" && cut -d' ' -f19 /proc/$$/stat >"$dir/niceness" ;;
 --build) source=$(cat "$2/source"); ${build} ;;
 esac
 `;
@@ -86,7 +87,7 @@ const begin = async (build = builds): Promise<Case> => {
   };
   mkdirSync(join(dir, 'git'));
   tool('../git/git', `#!/bin/sh\nPATH=/usr/local/bin:/usr/bin:/bin exec git "$@"\n`);
-  for (const name of ['dirname', 'mkdir', 'cat', 'cp', 'chmod', 'sleep', 'tail'])
+  for (const name of ['dirname', 'mkdir', 'cat', 'cp', 'chmod', 'sleep', 'tail', 'cut'])
     tool(`../git/${name}`, `#!/bin/sh\nPATH=/usr/bin:/bin exec ${name} "$@"\n`);
   it.commit('1.0.0');
   return it;
@@ -109,6 +110,8 @@ describe.skipIf(!hasGit)('an engine from source', () => {
     for (const flag of ['-DGGML_CUDA=ON', '-DCMAKE_CUDA_ARCHITECTURES=86;90', '-DLLAMA_CURL=OFF', '-DCMAKE_BUILD_TYPE=Release'])
       expect(configured).toContain(flag);
     expect(built).toContain('--target llama-server');
+    expect(Number(/--parallel (\d+)/.exec(built)?.[1]), 'no more at once than there are cores').toBeLessThanOrEqual(availableParallelism());
+    expect(Number(readFileSync(join(it.dir, 'bin', 'niceness'), 'utf8')), 'engines come first').toBeGreaterThanOrEqual(10);
     const [key = ''] = readdirSync(it.paths.engines);
     expect(await readEngineRecord(join(it.paths.engines, key))).toMatchObject({
       build: { commit, compiler: 'c++ 12\nnvcc 12.4', architectures: ['86', '90'] },

@@ -14,7 +14,7 @@ const opened = async (): Promise<StateStore> => openStateStore(join(await tempor
 describe('A state store', () => {
   it('gives back what was put in, also to the next process, sorted by id', async () => {
     const store = await opened();
-    const run = gpuRun({ spec: gpuSpec({ env: { B: 'x', '2': 'y' }, tensor_split: [0.5, 0.5] }), startedMono: 12.345 });
+    const run = gpuRun({ spec: gpuSpec({ env: { B: 'x', '2': 'y' }, tensor_split: [0.5, 0.5], cpu_affinity: 'gpu' }), startedMono: 12.345 });
     for (const id of ['b', 'a']) await store.memories.write(id, memoryOf(id));
     await store.runs.write('pool-0', run);
     await store.declared.write('pool-0', gpuSpec());

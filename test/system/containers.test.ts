@@ -295,6 +295,7 @@ describe('a container', () => {
     await symlink('../../blobs/b1', join(snapshot, 'model.safetensors'));
     await writeFile(join(house.dir, 'key'), 'secret');
     const facts = await house.factsOf('a1', { api_key_file: join(house.dir, 'key') });
+    await expect(house.start('never-listens', [], { ...facts, incarnation: 'a3', model: { id: 'm', path: '/a,b', bytes: null } })).rejects.toThrow();
     await house.start('never-listens', [], { ...facts, model: { id: 'm', path: snapshot, bytes: null } });
     const mounts = house.runtime.containers()[0]?.flags['--mount'];
     const berth = join(house.state.dir, 'containers', 'pool-0.a1');
@@ -302,7 +303,6 @@ describe('a container', () => {
       ...[snapshot, blobs, join(house.dir, 'key'), join(berth, 'go')].map((path) => `type=bind,source=${path},target=${path},readonly`),
       `type=bind,source=${facts.logFile},target=${facts.logFile}`,
     ]);
-    await expect(house.start('never-listens', [], { ...facts, incarnation: 'a3', model: { id: 'm', path: '/a,b', bytes: null } })).rejects.toThrow();
   });
 });
 

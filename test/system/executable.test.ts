@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
-import { stubEngineCommand } from '../../src/os/self.ts';
+import { nvmlProbeCommand, stubEngineCommand } from '../../src/os/self.ts';
 import { makeExecutable } from '../../tools/build/executable.ts';
 import { makeBareRoot, whyNoBareRoot } from '../kit/bare-root.ts';
 import { openHouse } from '../kit/daemon.ts';
@@ -55,6 +55,13 @@ describe('the executable', () => {
         part,
       ).toEqual([]);
     }
+  });
+
+  it('asks the driver through NVML, in a process that ends with its input', () => {
+    const { status, stdout, stderr } = spawnSync(executable, [nvmlProbeCommand], { encoding: 'utf8', input: '', env: {}, timeout: 30_000 });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    // Whether this machine has a driver is not the question.
+    expect(JSON.parse(stdout)).toMatchObject({ kind: expect.stringMatching(/^(ready|unavailable)$/) });
   });
 
   it('walks the tour of the demo', () => {

@@ -8,11 +8,12 @@ import { stubScript, threadScript } from '../../src/os/self.ts';
 import { assets, type BuildInfo, buildInfo, bundle, root } from './bundle.ts';
 import { licencesOf } from './licences.ts';
 
-/** Script → what it is made of. The first three are what `bin/pool-managerd.js` imports. */
+/** Script → what it is made of. The first four are what `bin/pool-managerd.js` imports. */
 const scripts = {
   'main.js': 'src/main.ts',
   'serve.js': 'src/serve-main.ts',
   'engine-exec.js': 'src/engine-exec/main.ts',
+  'nvml-probe.js': 'src/gpu/nvml/main.ts',
   [stubScript]: 'src/demo/stub-llama-server.ts',
   [threadScript]: 'src/provisioning/jobs/worker.ts',
 } as const;

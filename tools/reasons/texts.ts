@@ -159,7 +159,7 @@ export const reasonTexts = {
   nvidia_uvm_missing: {
     means: 'The kernel module or the device nodes of unified memory are missing: CUDA cannot start.',
     look: ['`ls -l /dev/nvidia-uvm*`, `lsmod | grep nvidia_uvm`'],
-    act: ['`nvidia-modprobe -c0 -u` as root. It comes up by itself.'],
+    act: ['`nvidia-modprobe -c 0 -u` as root, at each boot. It was tried without root already. The pool comes up by itself.'],
   },
   driver_mismatch: {
     means: 'The driver in the kernel and its libraries are of different versions, as after an upgrade without a reboot.',

@@ -45,6 +45,7 @@ export const createArgv = ({ plan, facts, runtime, image, reads, files }: Contai
   '--init',
   ...['--cap-drop', 'ALL', '--security-opt', 'no-new-privileges', '--security-opt', 'label=disable'],
   ...['--oom-score-adj', '300', '--ulimit', 'core=0', '--shm-size', sharedMemory],
+  ...(plan.cpus === undefined ? [] : ['--cpuset-cpus', plan.cpus.join(',')]),
   // It would hand in the proxies of whoever calls it.
   ...(runtime.name === 'podman' ? ['--http-proxy=false'] : []),
   ...['--env-file', files.env],

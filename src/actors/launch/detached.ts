@@ -5,11 +5,13 @@
  * Nothing of an engine ends with the daemon. Engines share the daemon's cgroup, so none is ever killed by cgroup.
  */
 import { closeSync } from 'node:fs';
+import { appendFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CauseError } from '../../cause.ts';
 import { stamp } from '../../clock.ts';
 import type { LaunchPlan } from '../../engines/adapter.ts';
 import type { EngineExit, RunRecord } from '../../machines/vocabulary.ts';
+import { pinTo } from '../../os/affinity.ts';
 import { readAlive, readProcStat, sameProcess } from '../../os/proc-stat.ts';
 import type { Shelf } from '../../state/store.ts';
 import type { Launcher, RunFacts, StopOptions, StopOutcome } from '../launcher.ts';
@@ -53,6 +55,8 @@ export const detachedLauncher = ({ stateDir, runs, trees, bootId }: DetachedLaun
         run.incarnation,
         childOf(gate, () => trees.rootEnded(run)),
       );
+      // The engine is what the gate becomes, and keeps this.
+      if (plan.cpus !== undefined && !pinTo(gate.pid, plan.cpus)) await appendFile(facts.logFile, notPinned(plan.cpus));
       gate.open();
       return run;
     } catch (thrown) {
@@ -108,6 +112,9 @@ export const detachedLauncher = ({ stateDir, runs, trees, bootId }: DetachedLaun
     },
   };
 };
+
+/** Where the words of engines are, since it is this engine's. */
+const notPinned = (cpus: readonly number[]): string => `pool-managerd: cannot be put on CPUs ${cpus.join(', ')}, and runs on all\n`;
 
 const startBehindFifo = async (plan: LaunchPlan, log: string, exitFifo: string): Promise<Gate> => {
   const { writeEnd } = await makeExitFifo(exitFifo);

@@ -38,6 +38,8 @@ export interface LaunchingDeps {
 }
 
 export interface OpenLaunching extends Launching {
+  /** What new engines are started by. */
+  readonly chosen: Chosen;
   /** Says what starts that were cut off left, and removes it. Only before any engine is started. */
   readonly sweepContainers: (recorded: readonly RunRecord[]) => Promise<readonly string[]>;
 }
@@ -48,8 +50,10 @@ export const openLaunching = ({ setting, store, containers, bootId }: LaunchingD
   // An engine that has just begun is not in a table of processes that was made before.
   const around = { trees: kept, listenerOwner: listenerOwner((run: RunRecord) => kept.membersOf(run, 'now')) };
   const own = { stateDir: store.dir, runs: store.runs, trees: kept, bootId };
+  const chosen = chooseLauncher(setting);
   return {
-    ...launchBy(chooseLauncher(setting), {
+    chosen,
+    ...launchBy(chosen, {
       detached: { launcher: detachedLauncher(own), ...around },
       systemd: asUnits(store, bootId),
       container: { launcher: containerLauncher({ ...own, containers, look }), ...around },

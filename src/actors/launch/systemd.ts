@@ -135,9 +135,9 @@ const runOf = (
 ): RunRecord => ({ ...facts, launcher: 'systemd', pid, startTime, unit: unitOf(facts.poolId), invocationId, exitFifo: null, ...at });
 
 /** The daemon refuses what engine-exec would refuse, before anything is started. */
-const specOf = ({ executable, argv, env }: LaunchPlan, { poolId, incarnation, logFile }: RunFacts): UnitSpec => {
+const specOf = ({ executable, argv, env, cpus }: LaunchPlan, { poolId, incarnation, logFile }: RunFacts): UnitSpec => {
   try {
-    const text = JSON.stringify({ version: 1, poolId, incarnation, executable, argv, env, logFile });
+    const text = JSON.stringify({ version: 1, poolId, incarnation, executable, argv, env, logFile, cpus });
     if (text.length > mostSpecBytes) throw new Error(`expected at most ${mostSpecBytes} bytes, found ${text.length}`);
     return parseUnitSpec(text, poolId);
   } catch (thrown) {

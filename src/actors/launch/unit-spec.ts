@@ -14,6 +14,8 @@ export interface UnitSpec {
   readonly argv: readonly string[];
   /** The whole environment of the engine. */
   readonly env: Readonly<Record<string, string>>;
+  /** It may run on these CPUs only; absent: on all. */
+  readonly cpus?: readonly number[] | undefined;
   /** Made by the daemon; both streams are appended to it. */
   readonly logFile: string;
 }
@@ -56,6 +58,7 @@ export const unitSpecSchema = v.pipe(
     executable: absolutePath,
     argv: v.pipe(v.array(noNul), v.maxLength(4096)),
     env: v.record(variableName, noNul),
+    cpus: v.optional(v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(4095))), v.minLength(1), v.maxLength(4096))),
     logFile: absolutePath,
   }),
   v.check(({ logFile, poolId }) => logFile.includes(`/logs/${poolId}/`), "logFile: expected a file in the pool's own folder of logs"),

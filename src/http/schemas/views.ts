@@ -78,6 +78,8 @@ export const gpuSchema = v.pipe(
     memory_used_bytes: maybe(count),
     memory_free_bytes: maybe(count),
     memory_reserved_bytes: count,
+    cpu_affinity: maybe(text),
+    numa_node: maybe(count),
     temperature_c: maybe(number),
     power_watts: maybe(number),
     utilisation_percent: maybe(number),

@@ -7,7 +7,7 @@ import { reservedOn } from '../policies/ledger.ts';
 import { quarantineOf } from '../policies/quarantine.ts';
 import { servingIds } from '../policies/roster.ts';
 import type { GpuDetailsView, GpuView, HostFacts, MigView, NodeView, RegistrationView } from '../views.ts';
-import type { GpuDeep, GpuFact, GpuProcess, Inventory, MigSlice } from '../vocabulary.ts';
+import type { GpuDeep, GpuFact, GpuPlace, GpuProcess, Inventory, MigSlice } from '../vocabulary.ts';
 import type { NodeContext } from './context.ts';
 
 export interface NodeSnapshot {
@@ -93,6 +93,8 @@ const gpuView = (gpu: GpuFact, inventory: Inventory, context: NodeContext, stale
   memory_used_bytes: gpu.memoryUsedBytes,
   memory_free_bytes: gpu.memoryFreeBytes,
   memory_reserved_bytes: [gpu.uuid, ...(gpu.mig ?? []).map(({ uuid }) => uuid)].reduce((sum, uuid) => sum + reservedOn(context.ledger, uuid), 0),
+  cpu_affinity: gpu.place?.cpus ?? null,
+  numa_node: gpu.place?.numaNode ?? null,
   temperature_c: gpu.temperatureC,
   power_watts: gpu.powerWatts,
   utilisation_percent: gpu.utilisationPercent,
@@ -165,6 +167,10 @@ export const memoryOf = (context: NodeContext, uuid: string): { readonly totalBy
   const inventory = latest(context);
   return inventory === null ? null : cardMemory(uuid, inventory);
 };
+
+/** Of the card itself, or of the one that a MIG slice is of. */
+export const placeOfGpu = (context: NodeContext, uuid: string): GpuPlace | null =>
+  latest(context)?.gpus.find((gpu) => gpu.uuid === uuid || gpu.mig?.some((slice) => slice.uuid === uuid))?.place ?? null;
 
 const degradations = (value: NodeSnapshot['value'], context: NodeContext): string[] => [
   ...(topOf(value.gpus) === 'blind' ? ['gpus_blind'] : []),

@@ -16,6 +16,7 @@ export const attachedSpec = (handoff: Handoff): PoolSpec => ({
   api_key_file: null,
   quant: null,
   tensor_split: null,
+  cpu_affinity: null,
   preload: true,
   env: {},
   flags: [],

@@ -63,7 +63,7 @@ export const judgeAnswer = ({ status, headers }: Head, wanted: Wanted): Meaning 
 };
 
 /** A weak tag says nothing of bytes. */
-const validatorOf = ({ etag, 'last-modified': modified }: IncomingHttpHeaders): string | null =>
+export const validatorOf = ({ etag, 'last-modified': modified }: IncomingHttpHeaders): string | null =>
   etag !== undefined && !etag.startsWith('W/') ? etag : (modified ?? null);
 
 const lengthOf = (headers: IncomingHttpHeaders): number | null => wholeOrNull(headers['content-length']);
@@ -71,7 +71,7 @@ const lengthOf = (headers: IncomingHttpHeaders): number | null => wholeOrNull(he
 const wholeOrNull = (text: string | undefined): number | null => (text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null);
 
 /** `bytes 5-9/10`, a star for the range that there is none of. */
-const rangeOf = (text: string | undefined): { readonly from: number | null; readonly total: number | null } | null => {
+export const rangeOf = (text: string | undefined): { readonly from: number | null; readonly total: number | null } | null => {
   const found = /^bytes (?:(\d{1,15})-\d{1,15}|\*)\/(\d{1,15}|\*)$/.exec(text ?? '');
   return found && { from: wholeOrNull(found[1]), total: wholeOrNull(found[2]) };
 };

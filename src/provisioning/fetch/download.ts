@@ -12,6 +12,7 @@ import { needRoom } from './headroom.ts';
 import { nowAndThen } from './now-and-then.ts';
 import { beginAnew, hashFile, matches, openPart, type Part, removePart, writeNote } from './part.ts';
 import { get } from './request.ts';
+import { Narrow, openWide } from './wide.ts';
 
 /** Less than this is no progress, however long it drips. */
 const leastBytesPerMs = 1;
@@ -88,10 +89,50 @@ const fetchOnce = async (part: Part, job: DownloadJob, report: JobReport): Promi
       );
     }
     await takeUp(part, meaning, job);
-    await readBody(part, response, job, report);
+    const isSlow = watchRate(part, response, job);
+    if ((await readBody(part, response, job, report, isSlow)) === 'whole') return;
   } finally {
     response.destroy();
   }
+  await readWide(part, url, job, report);
+};
+
+/** Whether one connection is too slow for what is left, as told once it was looked at for long enough. */
+const watchRate = (
+  { offset: begun, total, isNarrow }: Part,
+  response: IncomingMessage,
+  { patience: { widening } }: DownloadJob,
+): ((offset: number) => boolean) => {
+  const { afterMs, enoughBytesPerMs, leastBytes } = widening;
+  const servesRanges = response.statusCode === 206 || response.headers['accept-ranges'] === 'bytes';
+  if (isNarrow || total === null || !servesRanges) return () => false;
+  const since = performance.now();
+  return (offset) => {
+    const ms = performance.now() - since;
+    return ms >= afterMs && offset - begun < enoughBytesPerMs * ms && total - offset >= leastBytes;
+  };
+};
+
+/** What is left, over several connections; over one again where the server will not. */
+const readWide = async (part: Part, url: string, job: DownloadJob, report: JobReport): Promise<void> => {
+  const { offset: from, total, validator } = part;
+  if (total === null) throw new Error('it is not read side by side unless its size is known');
+  const wide = openWide(job, { url, from, total, validator }, job.patience.widening);
+  const watch = watchFlow(() => from + wide.received(), wide.stop, job);
+  const tell = nowAndThen(() => report.progress(from + wide.received(), total));
+  try {
+    for await (const piece of wide.pieces) {
+      await take(part, piece, job);
+      tell(part.offset);
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof Narrow)) throw thrown;
+    part.isNarrow = true;
+    throw new Interrupted('download_failed', `${thrown.message}; gone on with over one connection`);
+  } finally {
+    clearInterval(watch);
+  }
+  report.progress(part.offset, total);
 };
 
 const rangeHeaders = ({ offset, validator }: Part): Readonly<Record<string, string>> => {
@@ -108,15 +149,26 @@ const takeUp = async (part: Part, meaning: Meaning, job: DownloadJob): Promise<v
   await writeNote(job, part);
 };
 
-const readBody = async (part: Part, response: IncomingMessage, job: DownloadJob, report: JobReport): Promise<void> => {
+const readBody = async (
+  part: Part,
+  response: IncomingMessage,
+  job: DownloadJob,
+  report: JobReport,
+  isSlow: (offset: number) => boolean,
+): Promise<'whole' | 'slow'> => {
   const begun = part.offset;
-  const watch = watchFlow(() => part.offset, response, job);
+  const watch = watchFlow(
+    () => part.offset,
+    (stalled) => response.destroy(stalled),
+    job,
+  );
   const tell = nowAndThen((done) => report.progress(done, part.total));
   let lookAgain = part.offset + lookAtDiskBytes;
   try {
     for await (const chunk of response) {
       await take(part, chunk, job);
       tell(part.offset);
+      if (isSlow(part.offset)) return 'slow';
       if (part.total === null && part.offset >= lookAgain) {
         await needRoom(job.part, 1);
         lookAgain += lookAtDiskBytes;
@@ -135,6 +187,7 @@ const readBody = async (part: Part, response: IncomingMessage, job: DownloadJob,
       'download_failed',
       `expected ${part.total} bytes of ${shownUrl(job.url)}, found its end after ${part.offset} (begun at ${begun})`,
     );
+  return 'whole';
 };
 
 /** Written and hashed at the same time. */
@@ -154,12 +207,12 @@ const writeAll = async ({ handle, offset }: Part, chunk: Buffer): Promise<void> 
   }
 };
 
-const watchFlow = (offset: () => number, response: IncomingMessage, { url, patience: { stallMs } }: DownloadJob): NodeJS.Timeout => {
+const watchFlow = (offset: () => number, stop: (stalled: Interrupted) => void, { url, patience: { stallMs } }: DownloadJob): NodeJS.Timeout => {
   let last = offset();
   return setInterval(() => {
     const now = offset();
     if (now - last < stallMs * leastBytesPerMs)
-      response.destroy(new Interrupted('download_stalled', `expected ${shownUrl(url)} to go on, found ${now - last} bytes in ${stallMs} ms`));
+      stop(new Interrupted('download_stalled', `expected ${shownUrl(url)} to go on, found ${now - last} bytes in ${stallMs} ms`));
     last = now;
   }, stallMs);
 };

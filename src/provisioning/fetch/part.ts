@@ -19,6 +19,8 @@ export interface Part {
   validator: string | null;
   total: number | null;
   sha256: Hash;
+  /** The server was seen to serve no ranges of it side by side. */
+  isNarrow: boolean;
 }
 
 const noteSchema = v.object({ url: v.string(), validator: v.nullable(v.string()), total: v.nullable(v.number()), bootId: v.string() });
@@ -39,6 +41,7 @@ export const openPart = async (job: DownloadJob): Promise<Part> => {
     validator: usable && same ? note.validator : null,
     total: job.bytes ?? (usable && same ? note.total : null),
     sha256: createHash('sha256'),
+    isNarrow: false,
   };
 };
 

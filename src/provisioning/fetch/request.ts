@@ -18,6 +18,8 @@ export interface Asked {
   readonly credentials: Readonly<Record<string, string>>;
   /** Time to the head of the answer, redirects included. */
   readonly deadlineMs: number;
+  /** Nobody wants the answer any more. */
+  readonly signal?: AbortSignal;
 }
 
 const mostRedirects = 10;
@@ -28,7 +30,8 @@ const agents = { http: new HttpAgent(proxied), https: new HttpsAgent(proxied) };
 
 /** The answer's body is the caller's to read or destroy. Throws Interrupted or CauseError. */
 export const get = async (first: string, asked: Asked): Promise<Got> => {
-  const deadline = AbortSignal.timeout(asked.deadlineMs);
+  const inTime = AbortSignal.timeout(asked.deadlineMs);
+  const deadline = asked.signal === undefined ? inTime : AbortSignal.any([inTime, asked.signal]);
   let url = new URL(first);
   const origin = url.origin;
   for (let hop = 0; hop <= mostRedirects; hop += 1) {

@@ -6,6 +6,7 @@
 import type { Cause, ProvisionPhase } from '../../machines/vocabulary.ts';
 import type { Limits } from '../archive/entry.ts';
 import type { Staged } from '../archive/stage.ts';
+import type { Widening } from '../fetch/wide.ts';
 
 /** What a file must hash to. `git-sha1`: of a git blob, as hubs name small files. */
 export interface Digest {
@@ -20,6 +21,8 @@ export interface Patience {
   readonly tries: number;
   /** Pause after the first of them; it doubles. */
   readonly firstPauseMs: number;
+  /** When one connection is too slow, and how many there are then. */
+  readonly widening: Widening;
 }
 
 export interface DownloadJob {

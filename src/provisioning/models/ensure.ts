@@ -8,6 +8,7 @@ import { syncDir, writeFileAtomically } from '../../os/atomic-file.ts';
 import { bootId } from '../../os/boot-id.ts';
 import { shownUrl, storeFailed } from '../fetch/failures.ts';
 import { noteOf } from '../fetch/part.ts';
+import { usualWidening } from '../fetch/wide.ts';
 import type { Downloaded, JobReport, Patience } from '../jobs/job.ts';
 import { runJob } from '../jobs/run-job.ts';
 import { createFlights, type Passenger } from '../store/flights.ts';
@@ -17,7 +18,7 @@ import { appendProvenance } from '../store/provenance.ts';
 import type { ModelPlan, PlannedFile } from './plan.ts';
 import { type ModelRecord, readRecord, writeRecord } from './record.ts';
 
-export const usualPatience: Patience = { stallMs: 60_000, tries: 5, firstPauseMs: 500 };
+export const usualPatience: Patience = { stallMs: 60_000, tries: 5, firstPauseMs: 500, widening: usualWidening };
 
 /** More than any model has. */
 const mostBytes = 8 * 1024 ** 4;

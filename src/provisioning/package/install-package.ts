@@ -142,7 +142,7 @@ const installInto = async (env: string, { name, version, locked }: Wanted, deps:
     });
   }
   const run = async (file: string, argv: readonly string[]): Promise<string> => {
-    const ended = await runTool({ file, argv, env: environment, silenceMs: deps.silenceMs ?? usualSilenceMs }, signal);
+    const ended = await runTool({ file, argv, env: environment, silenceMs: deps.silenceMs ?? usualSilenceMs, isPatient: true }, signal);
     if (ended.ok) return ended.stdout;
     throw judged(`expected ${[file, ...argv].join(' ')} to install it, found ${ended.found}`);
   };

@@ -90,8 +90,12 @@ const toolsOf = (deps: SourceDeps): Promise<Toolchain> => findToolchain(deps.env
 
 const runner = ({ env, silenceMs = usualSilenceMs }: SourceDeps, signal: AbortSignal): Run => {
   const given = { ...toolEnvironment(env), ...gitEnvironment };
-  return (file, argv) => runTool({ file, argv, env: given, silenceMs }, signal);
+  return (file, argv) => runTool({ file, argv, env: given, silenceMs, isPatient: true }, signal);
 };
+
+/** As many as there are cores, and as there is memory for: what compiles CUDA takes a gigabyte or two, and less than is left to this control group. */
+const jobs = (): number => Math.max(1, Math.min(availableParallelism(), Math.floor(process.availableMemory() / bytesPerJob)));
+const bytesPerJob = 2 * 1024 ** 3;
 
 const hostFlag = (host: string | null): readonly string[] => (host === null ? [] : [`-DCMAKE_CUDA_HOST_COMPILER=${host}`]);
 const choosesHost = (flags: readonly string[]): boolean => flags.some((flag) => flag.startsWith('-DCMAKE_CUDA_HOST_COMPILER'));
@@ -182,7 +186,7 @@ const make = async (dir: string, key: string, wanted: Wanted, deps: SourceDeps, 
     const usual = ['-DCMAKE_BUILD_TYPE=Release', '-DBUILD_SHARED_LIBS=OFF', `-DCMAKE_RUNTIME_OUTPUT_DIRECTORY=${join(target, 'bin')}`];
     const steps = (host: string | null): readonly (readonly string[])[] => [
       ['-S', source, '-B', target, ...generator, ...usual, ...build.flags, ...cuda, ...hostFlag(host), ...wanted.cmakeFlags],
-      ['--build', target, '--target', build.target, '--parallel', String(availableParallelism())],
+      ['--build', target, '--target', build.target, '--parallel', String(jobs())],
     ];
     const path = deps.env['PATH'] ?? '';
     await buildBy(

@@ -1,4 +1,5 @@
 /** Runs a tool that installs or builds to its end: in a group of its own that goes with it, its last words kept, given up where it says nothing for long. */
+import { getPriority, setPriority } from 'node:os';
 import { helper } from '../../os/helper.ts';
 import { startTool } from '../../os/start-tool.ts';
 
@@ -8,6 +9,8 @@ export interface ToolRun {
   readonly env: Readonly<Record<string, string>>;
   /** Without a word for so long it is ended. */
   readonly silenceMs: number;
+  /** It works for minutes beside engines: after them in the queue for the processor, with all that it starts. */
+  readonly isPatient?: boolean;
 }
 
 export interface ToolEnd {
@@ -24,10 +27,11 @@ const mostKept = 256 * 1024;
 const mostTold = 1_200;
 
 /** Rejects with the reason of the signal only. */
-export const runTool = ({ file, argv, env, silenceMs }: ToolRun, signal: AbortSignal): Promise<ToolEnd> => {
+export const runTool = ({ file, argv, env, silenceMs, isPatient = false }: ToolRun, signal: AbortSignal): Promise<ToolEnd> => {
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const child = startTool(helper(file, argv, env['PATH']), { env, detached: true }, (error) => finish(false, error.message));
+    if (isPatient && child?.pid !== undefined) giveWay(child.pid);
     let [stdout, said, silent] = ['', '', false];
     const end = (): void => {
       try {
@@ -58,4 +62,15 @@ export const runTool = ({ file, argv, env, silenceMs }: ToolRun, signal: AbortSi
     };
     child?.once('close', (code, by) => finish(code === 0 && !silent, by === null ? `exit code ${code}` : `an end by ${by}`));
   });
+};
+
+const patientNiceness = 10;
+
+/** Whoever started the daemon may have made it more patient already. */
+const giveWay = (pid: number): void => {
+  try {
+    if (getPriority(pid) < patientNiceness) setPriority(pid, patientNiceness);
+  } catch {
+    // It has ended already.
+  }
 };

@@ -22,11 +22,11 @@ export interface DoctorOptions {
   readonly proc?: string;
 }
 
-export const doctor = async ({ env, stdout }: CliContext, { json, colour, dev = '/dev', proc = '/proc' }: DoctorOptions): Promise<void> => {
+export const doctor = async ({ env, stdout }: CliContext, { json, colour, dev, proc = '/proc' }: DoctorOptions): Promise<void> => {
   const { environment, mistakes } = judgeEnvironment(env, { hostname: hostname(), home: homedir(), cwd: process.cwd() });
   const checks = [
     ...mistakes.map((mistake) => fail('environment', mistake, 'correct the variable')),
-    ...(await cards({ dev, proc, pciDevices: environment.pciDevices }, environment.gpuSource, env)),
+    ...(await cards({ dev: dev ?? environment.devices, proc, pciDevices: environment.pciDevices }, environment.gpuSource, env)),
     ...(await machineChecks(environment, proc)),
   ];
   const lines = json ? [JSON.stringify({ checks }, null, 2)] : table(checks, columns, colour);
