@@ -152,8 +152,10 @@ describe.skipIf(whyNot !== null)('installed and started', () => {
 
   it('an engine reaches loopback and no other address (S24)', async (context) => {
     const unit = 'llama-engine@chat';
-    expect(await house.show(unit, 'IPAddressAllow')).toBe('127.0.0.0/8 ::1/128');
-    expect((await house.show(unit, 'IPAddressDeny')).split(' ').sort()).toEqual(['0.0.0.0/0', '::/0']);
+    // systemd shows its sets in any order.
+    const shown = async (property: string): Promise<readonly string[]> => (await house.show(unit, property)).split(' ').sort();
+    expect(await shown('IPAddressAllow')).toEqual(['127.0.0.0/8', '::1/128']);
+    expect(await shown('IPAddressDeny')).toEqual(['0.0.0.0/0', '::/0']);
     // Another address of this very machine, so that nothing has to be reached in any network.
     await house.ok(['ip', 'address', 'replace', '192.0.2.7/32', 'dev', 'lo']);
     const listen = 'import http.server; http.server.HTTPServer(("0.0.0.0", 8099), http.server.SimpleHTTPRequestHandler).serve_forever()';
@@ -166,10 +168,9 @@ describe.skipIf(whyNot !== null)('installed and started', () => {
     try {
       expect((await asking('192.0.2.7')).code).toBe(0);
       expect((await asking('127.0.0.1', ...asTheUnit)).code).toBe(0);
-      const { code } = await asking('192.0.2.7', ...asTheUnit);
-      const journal = await house.ok(['journalctl', '--no-pager', '-o', 'cat', '--boot']);
-      if (code === 0 && /does not support BPF\/cgroup firewalling/.test(journal)) context.skip('the machine of the test cannot filter by cgroup');
-      expect(code).not.toBe(0);
+      const filters = (await asking('127.0.0.1', 'IPAddressDeny=any')).code !== 0;
+      if (!filters) context.skip('systemd cannot filter by control group here: what denies everything reaches loopback');
+      expect((await asking('192.0.2.7', ...asTheUnit)).code).not.toBe(0);
     } finally {
       await house.run(['systemctl', 'stop', 'listens-everywhere']);
     }
