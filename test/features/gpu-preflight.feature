@@ -10,7 +10,7 @@ Feature: GPU preflight
   Scenario: Asked for by name, NVML is not quietly replaced by something else
     Given a driver whose nvidia-smi lists 2 cards
     When the cards are looked for by nvml
-    Then it is refused with "expected auto, nvidia-smi or simulated"
+    Then it is refused with "libnvidia-ml.so.1"
 
   Scenario: Without nvidia-smi the message says what was looked for
     Given no nvidia-smi on the PATH
