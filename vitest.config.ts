@@ -6,8 +6,10 @@ import { slowTests } from './vitest.slow.ts';
 /** Tests that start processes, or change the one they run in. */
 const withProcesses = 'test/{actors,cli,demo,e2e,faults,gpu,os,project,provisioning}/**/*.test.ts';
 
+/** Many files in one process: starting one for each would take longer than their tests. */
 const common = {
   pool: 'forks' as const,
+  isolate: false,
   testTimeout: 20_000,
   hookTimeout: 20_000,
   restoreMocks: true,
@@ -22,9 +24,8 @@ export default defineConfig({
     reporters: reporters(),
     projects: [
       { test: { ...common, name: 'processes', include: [withProcesses], exclude: [...slowTests], globalSetup: 'test/kit/package-once.ts' } },
-      // Many files in one process: starting one for each would take longer than their tests.
       {
-        test: { ...common, name: 'units', include: ['test/**/*.test.ts'], exclude: ['test/system/**', withProcesses, ...slowTests], isolate: false },
+        test: { ...common, name: 'units', include: ['test/**/*.test.ts'], exclude: ['test/system/**', withProcesses, ...slowTests] },
       },
       './vitest.features.config.ts',
     ],

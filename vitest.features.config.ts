@@ -7,8 +7,9 @@ export default defineProject({
   test: {
     name: 'features',
     include: ['test/features/*.feature'],
-    pool: 'forks',
     // As in vitest.config.ts, from which a project in a file inherits nothing.
+    pool: 'forks',
+    isolate: false,
     maxWorkers: 2,
     // Each of them is a daemon or two.
     maxConcurrency: 3,
