@@ -48,3 +48,19 @@ export const createKeptRestarts = (shelf: Shelf<KeptMemory>): KeptRestarts => {
     },
   };
 };
+
+/** Of a pool, by the berth in which it serves. */
+interface Counted {
+  readonly berth: string;
+  readonly restarts: number;
+}
+
+/**
+ * What is shown: no more than is on disk, and never less than was shown. An engine that has just taken another's place shows its
+ * own count for a moment, before it is told that of the other, which it then goes on with.
+ */
+export const shownRestarts = (now: Counted, kept: number, before: Counted | null): number => {
+  const shown = before?.restarts ?? 0;
+  if (before !== null && before.berth !== now.berth && now.restarts < shown) return shown;
+  return Math.min(now.restarts, Math.max(kept, shown));
+};

@@ -15,7 +15,7 @@ import type { RegistrationMachine } from '../machines/registration/machine.ts';
 import { registrationView } from '../machines/registration/view.ts';
 import type { GpuView, HostFacts, NodeView, PoolStatus } from '../machines/views.ts';
 import type { GpuRef, Inventory, RunRecord } from '../machines/vocabulary.ts';
-import type { KeptRestarts } from './kept-restarts.ts';
+import { type KeptRestarts, shownRestarts } from './kept-restarts.ts';
 import type { Since } from './since.ts';
 
 export type NodeRef = ActorRefFrom<NodeMachine>;
@@ -101,8 +101,8 @@ export const createLiveViews = ({ node, since, around, keptRestarts, staleMs, no
     const before = made.get(id);
     if (before !== undefined && before.snapshot === snapshot && before.inventory === inventory && before.kept === kept) return before.view;
     const told = poolView(snapshot, { nodeId: context.nodeId, since: since.of(ref.id) ?? startedAt, gpu: (uuid) => memoryOf(context, uuid) });
-    // What was told stays told, also where another engine of the pool goes on with its count.
-    const view = { ...told, restarts: Math.min(told.restarts, Math.max(kept, before?.view.restarts ?? 0)) };
+    const shown = before === undefined ? null : { berth: before.snapshot.context.poolId, restarts: before.view.restarts };
+    const view = { ...told, restarts: shownRestarts({ berth: snapshot.context.poolId, restarts: told.restarts }, kept, shown) };
     made.set(id, { snapshot, inventory, kept, view });
     return view;
   };
