@@ -34,13 +34,22 @@ export const bundle = async (input: string, info: BuildInfo): Promise<Bundle> =>
     platform: 'node',
     write: false,
     transform: { define: { 'globalThis.poolManagerdBuild': JSON.stringify(info) } },
-    // One file: imports on demand stay evaluated on demand.
-    output: { format: 'esm', codeSplitting: false },
+    // One file: imports on demand stay evaluated on demand. Licences stand in a file of their own.
+    output: { format: 'esm', codeSplitting: false, comments: false },
   });
   const [chunk, ...others] = output;
   if (others.length > 0) throw new Error(`expected one script, found ${output.length}: ${output.map(({ fileName }) => fileName).join(', ')}`);
-  return { code: chunk.code, packages: [...new Set(chunk.moduleIds.flatMap(packageOf))].sort() };
+  return { code: inAscii(chunk.code), packages: [...new Set(chunk.moduleIds.flatMap(packageOf))].sort() };
 };
+
+/**
+ * Node and V8 keep a script of ASCII as it lies in the file; one other character makes two bytes of every one. Characters outside of
+ * it stand in texts, templates and patterns only, where their escapes mean the same.
+ */
+const inAscii = (code: string): string => code.replaceAll(/\P{ASCII}/gu, (character) => character.split('').map(escapeOf).join(''));
+
+/** Of one unit of UTF-16: half of a pair is one. */
+const escapeOf = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** The innermost: a package may have brought its own. */
 const packageOf = (module: string): readonly string[] => {
