@@ -9,6 +9,7 @@ import { fromPromise } from 'xstate';
 import { causeOf, isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { BootState, nodeActors } from '../machines/node/actors.ts';
+import { otherBerthOf } from '../machines/policies/berths.ts';
 import type { Failure } from '../machines/pool/actors.ts';
 import type { Cause, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import { type BootPlan, type Configured, type Found, type Leftover, planBoot } from '../state/boot-plan.ts';
@@ -79,12 +80,14 @@ const foundIn = ({ runs, memories, declared, attached, trees }: Lists, { configu
 });
 
 /** What could not be done, which the next start tries again. */
-const carryOut = async ({ leftovers, redeclared }: BootPlan, store: StateStore): Promise<readonly Cause[]> => {
+const carryOut = async ({ leftovers, redeclared, remembered }: BootPlan, store: StateStore): Promise<readonly Cause[]> => {
+  const kept = await Promise.allSettled(remembered.map((memory) => store.memories.write(memory.poolId, memory)));
+  const only = new Set(remembered.filter((_, index) => kept[index]?.status === 'rejected').map(({ poolId }) => otherBerthOf(poolId)));
   const done = await Promise.allSettled([
-    ...leftovers.map(({ shelf, id }) => store[shelf].remove(id)),
+    ...leftovers.filter(({ shelf, id }) => shelf !== 'memories' || !only.has(id)).map(({ shelf, id }) => store[shelf].remove(id)),
     ...redeclared.map((spec) => store.declared.write(spec.id, spec)),
   ]);
-  return done.flatMap((one) => (one.status === 'rejected' ? [causeOf(one.reason, 'state_store_failed')] : []));
+  return [...kept, ...done].flatMap((one) => (one.status === 'rejected' ? [causeOf(one.reason, 'state_store_failed')] : []));
 };
 
 const sweptIn = (lists: Lists): readonly string[] =>

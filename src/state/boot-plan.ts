@@ -7,6 +7,7 @@
  */
 
 import { otherBerthOf, publicIdOf, secondBerthOf } from '../machines/policies/berths.ts';
+import { freshRestart } from '../machines/policies/restart.ts';
 import { attachedSpec } from '../machines/pool/attached.ts';
 import type { BootPool, Cause, PoolMemory, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import type { AttachedRecord, KeptMemory, ShelfName, TreeRecord } from './store.ts';
@@ -43,18 +44,23 @@ export interface BootPlan {
   readonly leftovers: readonly Leftover[];
   /** Declarations lost with their file and known from the engine that runs by them. */
   readonly redeclared: readonly PoolSpec[];
+  /** What is known of a berth from the other one's memory, which may go once this is written. */
+  readonly remembered: readonly KeptMemory[];
   readonly troubles: readonly Cause[];
 }
 
 export const planBoot = (found: Found): BootPlan => {
-  const known = byId(found);
-  const running = [...known.runs.keys()].map(publicIdOf);
-  const ids = [...new Set([...known.configured.keys(), ...known.declared.keys(), ...running, ...known.attached.keys()])].sort();
+  const read = byId(found);
+  const running = [...read.runs.keys()].map(publicIdOf);
+  const ids = [...new Set([...read.configured.keys(), ...read.declared.keys(), ...running, ...read.attached.keys()])].sort();
+  const remembered = ids.flatMap((id) => countGoneOnWith(id, read, found.bootId));
+  const known = { ...read, memories: new Map([...read.memories, ...mapBy(remembered)]) };
   const pools = ids.flatMap((id) => bootPools(id, known, found));
   return {
     pools,
     leftovers: leftoversOf(found, known, new Set(pools.map(({ poolId }) => poolId))),
     redeclared: [...known.redeclared.values()],
+    remembered,
     troubles: found.declared.filter(({ id }) => known.configured.has(id)).map(declaredTwice),
   };
 };
@@ -122,6 +128,29 @@ const bootPools = (id: string, known: Known, found: Found): readonly BootPool[] 
   });
   return [{ ...declarationOf(id, known, found), ...inBoot(serving) }, ...(other.run === null ? [] : [{ ...undeclared, ...inBoot(other) }])];
 };
+
+/**
+ * An engine that takes another's place goes on with its count of restarts. A daemon that was killed before that was written finds
+ * the count in the other berth's memory only.
+ */
+const countGoneOnWith = (id: string, { runs, memories }: Known, bootId: string): readonly KeptMemory[] => {
+  const { poolId, memory } = servingBerth(id, runs, memories);
+  const { restart } = memory ?? { restart: freshRestart };
+  const count = memories.get(otherBerthOf(poolId))?.restart.count ?? 0;
+  return count <= restart.count ? [] : [{ ...(memory ?? blankMemory(poolId, bootId)), restart: { ...restart, count } }];
+};
+
+const blankMemory = (poolId: string, bootId: string): KeptMemory => ({
+  version: 1,
+  poolId,
+  bootId,
+  wanted: 'up',
+  restart: freshRestart,
+  phase: null,
+  proof: null,
+  drain: null,
+  retry: null,
+});
 
 interface Berth {
   readonly poolId: string;

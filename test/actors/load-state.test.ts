@@ -146,6 +146,30 @@ describe('A start', () => {
     expect(pools[0]?.memory).toMatchObject({ restart: { startsMono: [1_000.5, 2_000] }, phase: null, proof: null, drain: null });
   });
 
+  it.each([
+    ['less', memoryOf('a--b', { restart: { count: 1, attempt: 0, startsMono: [], opened: 0 } })],
+    ['nothing', null],
+  ])('goes on with the restarts of the engine that was replaced, where of the new one %s was written', async (_, second) => {
+    const store = await opened();
+    await store.memories.write('a', memoryOf('a', { wanted: 'down' }));
+    await store.runs.write('a--b', runOf('a--b', { spec: specOf('a') }));
+    if (second !== null) await store.memories.write('a--b', second);
+    expect((await load(store, specOf('a'))).pools).toMatchObject([{ poolId: 'a--b', memory: { wanted: 'up', restart: { count: 3, attempt: 0 } } }]);
+    expect(await filesOf(store, 'pools')).toEqual(['a--b.json']);
+    expect((await store.memories.read('a--b'))?.restart.count).toBe(3);
+  });
+
+  it('keeps the memory of the engine that was replaced where its count cannot be written down for the new one', async () => {
+    const store = await opened();
+    await store.memories.write('a', memoryOf('a', { wanted: 'down' }));
+    await store.runs.write('a--b', runOf('a--b', { spec: specOf('a') }));
+    const full: StateStore = { ...store, memories: { ...store.memories, write: () => Promise.reject(new Error('ENOSPC')) } };
+    const { pools, setAside } = await load(full, specOf('a'));
+    expect(pools).toMatchObject([{ poolId: 'a--b', memory: { restart: { count: 3 } } }]);
+    expect(setAside).toMatchObject([{ code: 'state_store_failed' }]);
+    expect(await filesOf(store, 'pools')).toEqual(['a.json']);
+  });
+
   it('clears away memories and trees of pools that are nowhere, and what cut off writes left', async () => {
     const store = await opened();
     const leftover = `.a.json.${'0'.repeat(12)}-${'1'.repeat(16)}.tmp`;
