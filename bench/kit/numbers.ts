@@ -10,6 +10,14 @@ export const percentile = (values: readonly number[], percent: number): number =
 
 export const median = (values: readonly number[]): number => percentile(values, 50);
 
+/** By how much each value is more than the one before it: that of the straight line with the least squares. */
+export const slope = (values: readonly number[]): number => {
+  const middle = (values.length - 1) / 2;
+  const spread = values.reduce((sum, _, index) => sum + (index - middle) ** 2, 0);
+  if (spread === 0) throw new Error(`expected at least two measured values, found ${values.length}`);
+  return values.reduce((sum, value, index) => sum + (index - middle) * value, 0) / spread;
+};
+
 /** Two significant places below 100, none above. */
 export const shown = (value: number): string => {
   const size = Math.abs(value);

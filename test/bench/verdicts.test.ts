@@ -1,7 +1,7 @@
 /** What the bench makes of figures: percentiles, verdicts against aims, and what is a gross regression. */
 import { describe, expect, it } from 'vitest';
 import { isGrosslyWorse } from '../../bench/kit/history.ts';
-import { median, percentile } from '../../bench/kit/numbers.ts';
+import { median, percentile, slope } from '../../bench/kit/numbers.ts';
 import { type Aim, aimText, type Finding, ratioOf, verdictOf } from '../../bench/kit/row.ts';
 
 const finding = (facts: Partial<Finding> = {}): Finding => ({
@@ -21,6 +21,13 @@ describe('numbers', () => {
     expect(percentile([3, 1, 2, 4], 99)).toBe(4);
     expect(median([7])).toBe(7);
     expect(() => median([])).toThrow('found none');
+  });
+
+  it('rise by the slope of the line through them', () => {
+    expect(slope([5, 7, 9])).toBe(2);
+    expect(slope([1, 4, 1, 4])).toBeCloseTo(0.6);
+    expect(slope([3, 3, 3])).toBe(0);
+    expect(() => slope([1])).toThrow('found 1');
   });
 });
 
