@@ -21,7 +21,7 @@ export const boot: Row = {
     'restarted; to where the API answers is in it. The daemon is the package as it is shipped; what Node has compiled is kept on both sides.',
   limits:
     'Profiled: of the time to `/health` a quarter is Node itself, a quarter what of Node every server over HTTP needs (undici for `Request` and ' +
-    '`Response`, tls, crypto), a third reading one script of 2.4 MB and what V8 compiled of it, and the rest, 60 ms, what the daemon does: environment, ' +
+    '`Response`, tls, crypto), a third reading one script of 2 MB and what V8 compiled of it, and the rest, 60 ms, what the daemon does: environment, ' +
     'pools file, state directory, journal, charts. From hundreds of files it was twice as much. Adoption comes on top: 50 proofs, each with its ' +
     'listener, process and health, in 200 to 400 ms of CPU.',
   quick: true,

@@ -115,12 +115,13 @@ const longestRead = 1024 ** 3;
 const executable = process.env['EXECUTABLE'] ? resolve(process.env['EXECUTABLE']) : null;
 const portsPerHouse = 8;
 
-/** `context` of the test that it ends with. */
+/** `context` of the test that it ends with. `program`: what is started in the place of the package. */
 export const daemonHouse = async (
   { onTestFinished }: Pick<TestContext, 'onTestFinished'>,
   env: Readonly<Record<string, string>> = {},
+  program: string | null = executable,
 ): Promise<House> => {
-  const house = await openHouse(env);
+  const house = await openHouse(env, program);
   onTestFinished(async ({ task }) => {
     if (task.result?.state === 'fail') console.error(house.said());
     await house.close();
@@ -129,7 +130,7 @@ export const daemonHouse = async (
 };
 
 /** Without a test that it ends with: to be closed. */
-export const openHouse = async (env: Readonly<Record<string, string>> = {}): Promise<OpenHouse> => {
+export const openHouse = async (env: Readonly<Record<string, string>> = {}, instead: string | null = executable): Promise<OpenHouse> => {
   const dir = await mkdtemp(join(tmpdir(), 'pool-managerd-e2e-'));
   const stateDir = join(dir, 'state');
   const runtimeDir = join(dir, 'engines');
@@ -138,7 +139,7 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}): Pro
   const ports = await freePorts(portsPerHouse);
   const [command, compiled, stub] = await Promise.all([commandUnderTest(), compiledUnderTest(), stubUnderTest()]);
   const engine = await writeStubExecutable(join(dir, 'bin'), stub);
-  const program = executable === null ? [process.execPath, command] : [executable];
+  const program = instead === null ? [process.execPath, command] : [instead];
   await mkdir(runtimeDir);
   await writeFile(model, 'a model');
   const children: Child[] = [];

@@ -8,6 +8,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { manyFaced, pool } from '../chaos/faces.ts';
 import { chanceFrom } from '../chaos/random.ts';
 import { type Daemon, type Declared, daemonHouse, type House } from '../kit/daemon.ts';
+import { executableUnderTest } from '../kit/executable-under-test.ts';
 import { freePorts } from '../kit/free-ports.ts';
 import { realEngine, tinyModel } from '../kit/llama-server.ts';
 import { startLoad } from '../kit/steady-load.ts';
@@ -36,14 +37,14 @@ it('Eight stub engines under load live through rounds of kill -9 where there is 
 
 const killAgainAndAgain = async (real: number): Promise<void> => {
   const ports = await freePorts(2 * count);
-  const house = await daemonHouse({ onTestFinished }, { POOL_MANAGERD_PORT_RANGE: `${ports.first}-${ports.last}` });
+  const house = await daemonHouse({ onTestFinished }, { POOL_MANAGERD_PORT_RANGE: `${ports.first}-${ports.last}` }, await executableUnderTest());
   const pools = declared(house, real);
   const ids = pools.map(({ id }) => id);
   await house.declare(pools);
   let daemon = await house.start();
   await daemon.ready(...ids);
   const runs = ids.map((id) => house.run(id));
-  const load = startLoad(runs.map((run, index) => ({ endpoint: run?.endpoint ?? '', tokens: 40, pauseMs: index < real ? 150 : 20 })));
+  const load = startLoad(runs.map((run, index) => ({ endpoint: run?.endpoint ?? '', tokens: 40, pauseMs: index < real ? 300 : 20 })));
 
   const chance = chanceFrom(seed);
   const took: number[] = [];
@@ -78,11 +79,13 @@ const declared = (house: House, real: number): readonly Declared[] =>
         devices,
         model: tinyModel,
         ctx: 2_048,
+        // On CPUs threads spin while they wait: engines with cards leave the daemon its two cores.
+        flags: ['--threads', '1', '--poll', '0'],
         restart,
         provisioning: { mode: 'external', executable: realEngine },
       });
     return {
-      ...pool(`stub-${index}`, index % 2, house.model, { TOKENS_PER_SECOND: '100' }),
+      ...pool(`stub-${index}`, index % 2, house.model, { TOKENS_PER_SECOND: '40' }),
       provisioning: { mode: 'external', executable: manyFaced },
       restart,
     };
