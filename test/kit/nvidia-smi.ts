@@ -95,6 +95,15 @@ const usual: Readonly<Record<string, readonly string[]>> = {
   table: [],
 };
 
+/** The same driver for where there is neither Node nor a folder to write to: always this scenario, and no `--loop-ms`. */
+export const stillNvidiaSmi = (scenario: Scenario): string => {
+  const cases = Object.values(usual).map((argv) => {
+    const { text, exitCode } = answerOf(scenario, argv);
+    return `'${argv.join(' ')}') cat <<'END'\n${text}END\nexit ${exitCode} ;;`;
+  });
+  return `#!/bin/sh\ncase "$*" in\n${cases.join('\n')}\n*) echo "Invalid combination of input arguments." >&2; exit 2 ;;\nesac\n`;
+};
+
 /** Hangs before anything slow is started, so that a deadline never meets a child that is only half up. */
 const shell = (node: string): string => `#!/bin/sh
 dir=\${0%/*}

@@ -5,7 +5,6 @@
 import { readFileSync } from 'node:fs';
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TestContext } from 'vitest';
 import { type FakeNvidiaSmi, fakeNvidiaSmi, type Scenario } from './nvidia-smi.ts';
 
 export interface ScriptedDriver {
@@ -20,7 +19,12 @@ export interface ScriptedDriver {
 /** One that this process may run on. */
 export const firstCpu = Number(/^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0);
 
-export const scriptedDriver = async ({ onTestFinished }: Pick<TestContext, 'onTestFinished'>, scenario: Scenario): Promise<ScriptedDriver> => {
+/** A test's context, or whoever else undoes what was made. */
+export interface Undoing {
+  readonly onTestFinished: (undo: () => Promise<void>) => void;
+}
+
+export const scriptedDriver = async ({ onTestFinished }: Undoing, scenario: Scenario): Promise<ScriptedDriver> => {
   const smi = await fakeNvidiaSmi(scenario);
   onTestFinished(smi.remove);
   const [kernelLog, bus, devices] = [join(smi.dir, 'kmsg'), join(smi.dir, 'devices'), join(smi.dir, 'dev')];

@@ -213,6 +213,13 @@ describe('a container', () => {
     });
   });
 
+  it('is kept to the CPUs of its cards by its runtime', async () => {
+    const house = await launchHouse();
+    const plan = { executable: fixtureEngine('never-listens'), argv: [], env: {}, cpus: [0, 2] };
+    await house.launcher.start(plan, await house.factsOf('a1'));
+    expect(house.runtime.containers()[0]?.flags).toMatchObject({ '--cpuset-cpus': ['0,2'] });
+  });
+
   it('is adopted by the next daemon, and ended by it as by its own', async () => {
     const house = await launchHouse();
     const run = await house.start('never-listens');
