@@ -8,7 +8,7 @@ export const slowTests: readonly string[] = [
   'test/e2e/*.test.ts',
   'test/gpu/{estimate-real,nvml}.test.ts',
   'test/logs/flood.test.ts',
-  'test/provisioning/{build-source,fetch-wide,install-engine,install-package,move}.test.ts',
+  'test/provisioning/{build-source,fetch-wide,install-engine,install-package,move,move-environment}.test.ts',
   'test/state/crash-points.test.ts',
   'test/faults/*.test.ts',
 ];

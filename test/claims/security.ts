@@ -140,15 +140,22 @@ export const threats: readonly Threat[] = [
     ],
     { differs: 'between that look and its start only root and the user of the daemon could swap it; an engine of mode external is believed' },
   ),
-  threat(22, 'an archive that unpacks elsewhere', 'files and folders below its own directory, within limits; links only to files in it', [
-    ...by(
-      'provisioning/unpack.test.ts',
-      'of which an entry %s',
-      'as zip, of which an entry %s',
-      'that is a bomb, by its ratio, its size or its number of entries',
-      'nothing is written outside of its folder, and nothing but files and folders in it',
-    ),
-  ]),
+  threat(
+    22,
+    'an archive that unpacks elsewhere',
+    'files and folders below its own directory, within limits; links only to files in it, and of a Python environment to its interpreter',
+    [
+      ...by(
+        'provisioning/unpack.test.ts',
+        'of which an entry %s',
+        'as zip, of which an entry %s',
+        'that is a bomb, by its ratio, its size or its number of entries',
+        'nothing is written outside of its folder, and nothing but files and folders in it',
+      ),
+      ...by('provisioning/environment.test.ts', 'may not lead to %s', 'have a name that nothing else has, and nothing below it'),
+      ...by('provisioning/move-environment.test.ts', 'is refused, and nothing of it is ever in the store'),
+    ],
+  ),
   threat(23, 'a malicious GGUF', 'fetched by digest; the daemon reads its header within limits; the engine is in a sandbox', [
     ...by('provisioning/fetch-model.test.ts', 'is digest_mismatch where it is not what was asked for, and nothing of it stays (row 72)'),
     ...by('system/systemd/units.test.ts', 'an engine sees of the state its own log and nothing else'),

@@ -14,6 +14,18 @@ export const tarOf = (entries: readonly TarEntry[]): Buffer => Buffer.concat([..
 
 export const tarGz = (entries: readonly TarEntry[]): Buffer => gzipSync(tarOf(entries));
 
+/** Entries of a plain tar as our own writer makes them, to be changed and put together again. */
+export const entriesOf = (tar: Buffer): TarEntry[] => {
+  const entries: TarEntry[] = [];
+  for (let at = 0; tar[at] !== 0; ) {
+    const name = tar.toString('utf8', at, tar.indexOf(0, at));
+    const size = Number.parseInt(tar.toString('latin1', at + 124, at + 135), 8);
+    entries.push({ name, content: tar.subarray(at + 512, at + 512 + size) });
+    at += 512 + Math.ceil(size / 512) * 512;
+  }
+  return entries;
+};
+
 const tarEntry = ({ name, type = '0', content = Buffer.alloc(0), target = '', mode = 0o755 }: TarEntry): Buffer[] => {
   const header = Buffer.alloc(512);
   const octal = (value: number, at: number, length: number): void => void header.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at);

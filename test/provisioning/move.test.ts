@@ -3,8 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
+import type { EngineRecord } from '../../src/provisioning/engines/record.ts';
+import { collect } from '../../src/provisioning/move/collect.ts';
 import { judgeManifest } from '../../src/provisioning/move/manifest.ts';
-import { type TarEntry, tarGz, tarOf } from '../kit/archives.ts';
+import { storePaths } from '../../src/provisioning/store/paths.ts';
+import { entriesOf, type TarEntry, tarGz, tarOf } from '../kit/archives.ts';
 import { temporaryDir } from '../kit/engine-process.ts';
 import { fileServer, sha256Of } from '../kit/file-server.ts';
 import { hubStandIn } from '../kit/hub.ts';
@@ -74,18 +77,6 @@ const exported = async (from: Machine, to: string): Promise<string> => {
   const { exitCode, stdout, stderr } = await from.run('provision', '--export', to, '--json');
   expect(exitCode, stderr).toBe(0);
   return JSON.parse(stdout)['digest'];
-};
-
-/** Entries of a plain tar as our own writer makes them, to be changed and put together again. */
-const entriesOf = (tar: Buffer): TarEntry[] => {
-  const entries: TarEntry[] = [];
-  for (let at = 0; tar[at] !== 0; ) {
-    const name = tar.toString('utf8', at, tar.indexOf(0, at));
-    const size = Number.parseInt(tar.toString('latin1', at + 124, at + 135), 8);
-    entries.push({ name, content: tar.subarray(at + 512, at + 512 + size) });
-    at += 512 + Math.ceil(size / 512) * 512;
-  }
-  return entries;
 };
 
 /** Of a manifest, what is changed here. */
@@ -188,6 +179,32 @@ describe('what pools need', () => {
     rmSync(join(here.dir, 'pools.yaml'));
     expect((await here.run('provision', '--export', join(here.dir, 'x'))).exitCode).toBe(78);
     expect((await here.run('provision', '--all', '--export', join(here.dir, 'x'))).exitCode).toBe(0);
+  });
+});
+
+describe('a container image', () => {
+  it('stays with its runtime, which is said with what to do', async () => {
+    const paths = storePaths(join(await temporaryDir(), 'cache'));
+    const image: EngineRecord = {
+      version: 1,
+      key: 'vllm-oci-1',
+      engine: 'vllm',
+      from: 'oci:registry.example.org/vllm@sha256:00',
+      checksum: 'sha256:00',
+      executable: '',
+      engineVersion: null,
+      knownFlags: null,
+      devices: null,
+      tokenMs: null,
+      hasCuda: false,
+      files: [],
+      packages: null,
+      build: null,
+      at: '',
+    };
+    const { manifest, leftOut } = await collect({ paths, engines: [image], models: [] });
+    expect(manifest.engines).toEqual([]);
+    expect(leftOut).toEqual([{ name: image.from, why: expect.stringContaining('`podman save` and `podman load`') }]);
   });
 });
 

@@ -7,24 +7,11 @@ import { expect, it } from 'vitest';
 import { createInstallPackage } from '../../src/provisioning/package/install-package.ts';
 import { createSelfTest } from '../../src/provisioning/self-test/self-test.ts';
 import { storePaths } from '../../src/provisioning/store/paths.ts';
-import { zipOf } from '../kit/archives.ts';
 import { temporaryDir } from '../kit/engine-process.ts';
 import { passenger } from '../kit/provisioning.ts';
+import { wheel } from '../kit/wheel.ts';
 
 const hasVenv = spawnSync('python3', ['-c', 'import venv, ensurepip']).status === 0;
-
-const wheel = (version: string): Buffer => {
-  const info = `vllm-${version}.dist-info`;
-  const files: readonly (readonly [string, string])[] = [
-    ['vllm.py', `import sys\ndef main():\n    print("  --model MODEL" if "serve" in sys.argv else "${version}")\n`],
-    [`${info}/METADATA`, `Metadata-Version: 2.1\nName: vllm\nVersion: ${version}\n`],
-    [`${info}/WHEEL`, 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n'],
-    [`${info}/entry_points.txt`, '[console_scripts]\nvllm = vllm:main\n'],
-  ];
-  const sums = files.map(([name, text]) => `${name},sha256=${createHash('sha256').update(text).digest('base64url')},${Buffer.byteLength(text)}`);
-  const record = [`${info}/RECORD`, `${[...sums, `${info}/RECORD,,`].join('\n')}\n`] as const;
-  return zipOf([...files, record].map(([name, text]) => ({ name, content: Buffer.from(text), mode: 0o100644 })));
-};
 
 it.skipIf(!hasVenv)('a package is installed by venv and pip, answers for itself, and is used again', { timeout: 180_000 }, async () => {
   const dir = await temporaryDir();

@@ -9,6 +9,7 @@ import { hashWhole } from '../fetch/hash-whole.ts';
 import { presentModel } from '../models/ensure.ts';
 import type { ModelRecord } from '../models/record.ts';
 import type { StorePaths } from '../store/paths.ts';
+import { collectEnvironment } from './environment/collect-environment.ts';
 import type { CarriedEngine, CarriedModel, Manifest } from './manifest.ts';
 
 /** A file of the store, by what it holds. */
@@ -43,12 +44,11 @@ export const collect = async ({ paths, engines, models }: Sources): Promise<Coll
     for (const piece of found) pieces.set(piece.sha256, pieces.get(piece.sha256) ?? piece);
   };
   for (const record of engines) {
-    const why = whyNot(record);
-    if (why !== null) leftOut.push({ name: record.from, why });
+    const found = await engineOf(record, filesDir(join(paths.engines, record.key)));
+    if (typeof found === 'string') leftOut.push({ name: record.from, why: found });
     else {
-      const dir = filesDir(join(paths.engines, record.key));
-      carriedEngines.push(await engineOf(record, dir));
-      keep(record.files.map(({ path, sha256, bytes }) => ({ sha256, bytes, path: join(dir, path) })));
+      carriedEngines.push(found.engine);
+      keep(found.pieces);
     }
   }
   for (const record of models) {
@@ -62,24 +62,30 @@ export const collect = async ({ paths, engines, models }: Sources): Promise<Coll
   return { manifest: { version: 1, engines: carriedEngines, models: carriedModels }, pieces: [...pieces.values()], leftOut };
 };
 
-const whyNot = ({ packages, files }: EngineRecord): string | null => {
-  if (packages !== null)
-    return 'a Python environment holds the path of its folder and cannot be moved; let the installer find its wheels on the other machine (PIP_FIND_LINKS, UV_FIND_LINKS)';
-  return files.length === 0 ? 'an image stays with its runtime; carry it by `podman save` and `podman load`' : null;
+const engineOf = async (
+  record: EngineRecord,
+  dir: string,
+): Promise<{ readonly engine: CarriedEngine; readonly pieces: readonly Piece[] } | string> => {
+  const { key, from, checksum, executable, build, at } = record;
+  const common = { key, engine: adapterFor(v.parse(engineName, record.engine)).name, from, checksum, executable, build, at };
+  if (record.packages !== null) {
+    const found = await collectEnvironment(record, dir);
+    if (typeof found === 'string') return found;
+    const { environment, files, pieces } = found;
+    return { engine: { ...common, files, environment }, pieces };
+  }
+  if (record.files.length === 0) return 'an image stays with its runtime; carry it by `podman save` and `podman load`';
+  const files = await Promise.all(
+    record.files.map(async ({ path, sha256, bytes }) => {
+      const isExecutable = ((await stat(join(dir, path))).mode & 0o111) !== 0;
+      return { path, sha256, bytes, isExecutable, changedAt: null };
+    }),
+  );
+  return {
+    engine: { ...common, files, environment: null },
+    pieces: files.map(({ path, sha256, bytes }) => ({ sha256, bytes, path: join(dir, path) })),
+  };
 };
-
-const engineOf = async ({ key, engine, from, checksum, executable, build, at, files }: EngineRecord, dir: string): Promise<CarriedEngine> => ({
-  key,
-  engine: adapterFor(v.parse(engineName, engine)).name,
-  from,
-  checksum,
-  executable,
-  build,
-  at,
-  files: await Promise.all(
-    files.map(async ({ path, sha256, bytes }) => ({ path, sha256, bytes, isExecutable: ((await stat(join(dir, path))).mode & 0o111) !== 0 })),
-  ),
-});
 
 const modelOf = async (record: ModelRecord): Promise<{ readonly model: CarriedModel; readonly pieces: readonly Piece[] } | string> => {
   const pieces = await Promise.all(record.files.map(async ({ path, bytes, digest }) => ({ path, bytes, sha256: await sha256Of(path, digest) })));

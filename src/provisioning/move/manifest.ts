@@ -3,11 +3,15 @@
  * models they are. The digest of the manifest is that of all of it. Pure.
  */
 import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
 import * as v from 'valibot';
 import { CauseError } from '../../cause.ts';
 import { plainName } from '../archive/names.ts';
 import { askedSchema } from '../models/record.ts';
 import { isPlainPath, parseReference } from '../models/reference.ts';
+import { packagesDigest } from '../package/install-package.ts';
+import { isInterpreterName } from './environment/interpreter.ts';
+import { wrongIn } from './environment/links.ts';
 
 export const manifestName = 'manifest.json';
 export const entryOf = (sha256: string): string => `files/${sha256}`;
@@ -26,6 +30,37 @@ const below = v.pipe(
 const fileName = v.pipe(v.string(), v.regex(/^[\w+-][\w.+-]{0,220}$/));
 const inRepository = v.pipe(text, v.check(isPlainPath, 'a path below'));
 
+const absolute = v.pipe(
+  text,
+  v.check((path) => posix.isAbsolute(path) && posix.normalize(path) === path, 'an absolute path'),
+);
+
+/** What ties a Python environment to its place and its machine, and what of it is no file. */
+const environment = v.strictObject({
+  /** Where it lies; its programs name this path. */
+  path: absolute,
+  python: v.strictObject({
+    // It will be asked for its version: nothing else is started.
+    path: v.pipe(absolute, v.check(isInterpreterName, 'an interpreter of Python')),
+    version: v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+$/)),
+  }),
+  /** As `uname -m` says it. */
+  machine: text,
+  packages: v.array(text),
+  /** Those with nothing in them. */
+  folders: v.array(below),
+  links: v.array(v.strictObject({ path: below, target: text })),
+});
+
+const engineFile = v.strictObject({
+  path: below,
+  sha256: hex64,
+  bytes: count,
+  isExecutable: v.boolean(),
+  /** Of a file of an environment, in seconds: by it Python knows whether what it compiled is of this file. */
+  changedAt: v.optional(v.nullable(count), null),
+});
+
 const engine = v.strictObject({
   key: keyWord,
   engine: v.picklist(['llamacpp', 'vllm', 'sglang', 'tgi', 'custom']),
@@ -34,7 +69,9 @@ const engine = v.strictObject({
   executable: below,
   build: v.nullable(v.strictObject({ commit: text, compiler: text, architectures: v.array(text) })),
   at: text,
-  files: v.pipe(v.array(v.strictObject({ path: below, sha256: hex64, bytes: count, isExecutable: v.boolean() })), v.minLength(1)),
+  files: v.pipe(v.array(engineFile), v.minLength(1)),
+  /** Null: it is no Python environment. */
+  environment: v.optional(v.nullable(environment), null),
 });
 
 const fromUrl = v.strictObject({
@@ -76,6 +113,7 @@ const schema = v.strictObject({
 
 export type Manifest = v.InferOutput<typeof schema>;
 export type CarriedEngine = v.InferOutput<typeof engine>;
+export type CarriedEnvironment = v.InferOutput<typeof environment>;
 export type CarriedModel = Manifest['models'][number];
 
 export const manifestText = (manifest: Manifest): string => `${JSON.stringify(manifest, null, 1)}\n`;
@@ -114,10 +152,23 @@ export const judgeManifest = (content: string, staged: readonly Staged[]): Manif
   return manifest;
 };
 
-const checkEngine = ({ key, engine: name, executable, files }: CarriedEngine): void => {
+const checkEngine = (carried: CarriedEngine): void => {
+  const { key, engine: name, executable, files } = carried;
   if (!key.startsWith(`${name}-`)) throw refused(`the key ${key} for the engine ${name}`);
   if (!files.some(({ path }) => path === executable)) throw refused(`${key} without its program ${executable}`);
   if (new Set(files.map(({ path }) => path)).size !== files.length) throw refused(`${key} with a file twice`);
+  if (carried.environment !== null) checkEnvironment(carried, carried.environment);
+};
+
+const checkEnvironment = (
+  { key, engine: name, checksum, files }: CarriedEngine,
+  { path, python, packages, folders, links }: CarriedEnvironment,
+): void => {
+  if (!key.startsWith(`${name}-py-`)) throw refused(`an environment under the key ${key}`);
+  if (!path.endsWith(`/engines/${key}/files`)) throw refused(`the environment ${key} from ${path}, which is no place of it`);
+  if (checksum !== packagesDigest(packages)) throw refused(`the environment ${key} with other packages than its digest says`);
+  const wrong = wrongIn({ files: files.map((file) => file.path), folders, links }, python.path);
+  if (wrong !== null) throw refused(`${wrong}, in the environment ${key}`);
 };
 
 const checkModel = (model: CarriedModel): void => {

@@ -3,16 +3,12 @@
  * only then is anything given a name: a model with its record, an engine once it has shown on this machine what it can do.
  */
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, link, mkdir, readFile, rename, rm, stat, symlink, unlink } from 'node:fs/promises';
+import { copyFile, link, mkdir, readFile, rename, rm, stat, symlink, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CauseError, causeOf } from '../../cause.ts';
-import { adapterFor } from '../../engines/index.ts';
 import type { Cause } from '../../machines/vocabulary.ts';
 import { syncDir, writeFileAtomically } from '../../os/atomic-file.ts';
 import type { Limits } from '../archive/entry.ts';
-import { engineLock } from '../engines/install.ts';
-import { identified, intact, tested } from '../engines/installed.ts';
-import { type EngineRecord, filesDir, writeEngineRecord } from '../engines/record.ts';
 import { storeFailed } from '../fetch/failures.ts';
 import { needRoom } from '../fetch/headroom.ts';
 import { hubKey, hubPlaces } from '../hub/plan.ts';
@@ -23,17 +19,10 @@ import type { SelfTest } from '../self-test/self-test.ts';
 import type { Passenger } from '../store/flights.ts';
 import { withLease } from '../store/lease.ts';
 import { importLock, importName, type StorePaths, shortHash } from '../store/paths.ts';
-import { appendProvenance, type Provenance } from '../store/provenance.ts';
-import {
-  type CarriedEngine,
-  type CarriedModel,
-  entryOf,
-  fingerprintOf,
-  judgeManifest,
-  manifestName,
-  mostManifestBytes,
-  refused,
-} from './manifest.ts';
+import { appendProvenance } from '../store/provenance.ts';
+import { imported } from './imported.ts';
+import { type CarriedModel, entryOf, fingerprintOf, judgeManifest, manifestName, mostManifestBytes, refused } from './manifest.ts';
+import { takeEngine } from './take-engine.ts';
 
 export interface TakeIn {
   readonly paths: StorePaths;
@@ -132,57 +121,6 @@ const said = async (
 
 type Place = TakeIn & { readonly staging: string; readonly passenger: Passenger };
 
-const takeEngine = async (carried: CarriedEngine, { paths, simulated, selfTest, staging, passenger: { report, signal } }: Place): Promise<void> => {
-  const dir = join(paths.engines, carried.key);
-  await withLease(
-    engineLock(paths, dir),
-    signal,
-    () => report.phase('building'),
-    async () => {
-      if ((await intact(dir, simulated)) !== null) return;
-      report.phase('building');
-      const making = join(paths.engines, `.staging-${carried.key}`);
-      await rm(making, { recursive: true, force: true });
-      try {
-        const into = filesDir(making);
-        for (const { path, sha256, isExecutable } of carried.files) {
-          await mkdir(dirname(join(into, path)), { recursive: true });
-          // Not a second name of it: another engine may have it with other rights.
-          await copyFile(join(staging, entryOf(sha256)), join(into, path));
-          await chmod(join(into, path), isExecutable ? 0o755 : 0o644);
-        }
-        const shown = await selfTest(join(into, carried.executable), adapterFor(carried.engine), signal);
-        const { key, engine, from, checksum, executable, build, at } = carried;
-        const record: EngineRecord = {
-          version: 1,
-          key,
-          engine,
-          from,
-          checksum,
-          executable,
-          ...tested(shown, simulated),
-          files: await identified(
-            into,
-            carried.files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })),
-          ),
-          packages: null,
-          build,
-          at,
-        };
-        await writeEngineRecord(making, record);
-        await rm(dir, { recursive: true, force: true });
-        await rename(making, dir);
-        await syncDir(paths.engines);
-        await appendProvenance(paths.provenance, provenanceOf('engine', key, from, build?.commit ?? record.engineVersion, carried.files, [checksum]));
-      } catch (thrown) {
-        throw thrown instanceof CauseError || signal.aborted ? thrown : storeFailed(dir, thrown);
-      } finally {
-        await rm(making, { recursive: true, force: true });
-      }
-    },
-  );
-};
-
 const keyOf = (model: CarriedModel, hubDir: string): string => (model.kind === 'url' ? model.key : hubKey(hubDir, model.asked));
 
 const takeModel = async (carried: CarriedModel, place: Place): Promise<void> => {
@@ -200,7 +138,7 @@ const takeModel = async (carried: CarriedModel, place: Place): Promise<void> => 
         const record = { ...(carried.kind === 'url' ? await takeFromUrl(carried, place) : await takeFromHub(carried, place)), key };
         await writeRecord(paths.modelRecords, record);
         const digests = carried.files.map(({ sha256 }) => `sha256:${sha256}`);
-        await appendProvenance(paths.provenance, provenanceOf('model', key, carried.reference, revision, carried.files, digests));
+        await appendProvenance(paths.provenance, imported('model', key, carried.reference, revision, carried.files, digests));
       } catch (thrown) {
         throw thrown instanceof CauseError ? thrown : storeFailed(paths.root, thrown);
       }
@@ -284,15 +222,6 @@ const put = async ({ staging }: Place, sha256: string, final: string): Promise<v
   await rename(arriving, final);
   await syncDir(dirname(final));
 };
-
-const provenanceOf = (
-  what: Provenance['what'],
-  key: string,
-  from: string,
-  revision: string | null,
-  files: readonly { readonly bytes: number }[],
-  digests: readonly string[],
-): Provenance => ({ action: 'imported', what, key, from, revision, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), digests });
 
 const ignoreMissing = (thrown: unknown): void => {
   if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT')) throw thrown;

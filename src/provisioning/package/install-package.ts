@@ -50,6 +50,9 @@ type Named = Pick<WantedPackage, 'engine' | 'name' | 'version' | 'lock'>;
 const packageKey = ({ engine, name, version }: Omit<Named, 'lock'>, lockDigest: string | null): string =>
   `${engine}-py-${shortHash(`${name}==${version}`).slice(0, 20)}${lockDigest === null ? '' : `-${lockDigest.slice(0, 12)}`}`;
 
+/** `sha256:…`, of each `name==version` of an environment. */
+export const packagesDigest = (packages: readonly string[]): string => `sha256:${createHash('sha256').update(packages.join('\n')).digest('hex')}`;
+
 /** Whatever its lock file said then. */
 export const isPackageKey = (key: string, named: Named): boolean => {
   const start = packageKey(named, null);
@@ -111,7 +114,7 @@ const make = async (dir: string, key: string, wanted: Wanted, deps: PackageDeps,
       key,
       engine: wanted.engine,
       from: `pypi:${wanted.name}==${wanted.version}${wanted.locked === null ? '' : ` by lock sha256:${wanted.locked.sha256}`}`,
-      checksum: `sha256:${createHash('sha256').update(packages.join('\n')).digest('hex')}`,
+      checksum: packagesDigest(packages),
       executable,
       ...tested(shown, deps.simulated),
       files: await identified(filesDir(dir), [file]),
