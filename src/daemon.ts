@@ -22,6 +22,7 @@ import { loadPools } from './config/pools-file.ts';
 import { hashSpec } from './config/spec-hash.ts';
 import { followConfig } from './control/follow-config.ts';
 import { followTls } from './control/follow-tls.ts';
+import { followToken } from './control/follow-token.ts';
 import { createKeptRestarts } from './control/kept-restarts.ts';
 import { createLiveViews, type LiveViews } from './control/live-views.ts';
 import { createNodePort } from './control/node-port.ts';
@@ -318,6 +319,11 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     tell: (line) => log.warn(line),
     done: (line) => log.info(line),
   });
+  const leaveToken = followToken({
+    source: config.token,
+    tell: (line) => log.warn(line),
+    changed: (token) => log.info({ identity: fingerprintOf(token) }, 'the token is another one; the one before is refused from now on'),
+  });
   const url = urlOf(listeners.api);
   const metricsUrl = listeners.metrics && urlOf(listeners.metrics);
 
@@ -358,6 +364,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     await following.close();
     const report = await stopNode(node, views, mode, hurry.signal);
     renewing.stop();
+    leaveToken();
     await listeners.close();
     node.stop();
     lag.stop();

@@ -11,8 +11,9 @@ import { CauseError, causeOf } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import { readShape, shardsOf } from '../gpu/estimate/read-shape.ts';
 import type { Failure, poolActors } from '../machines/pool/actors.ts';
-import type { Cause, ModelPresent, ModelShape, PoolSpec, Stamp } from '../machines/vocabulary.ts';
+import type { ModelPresent, ModelShape, PoolSpec, Stamp } from '../machines/vocabulary.ts';
 import type { FindModel } from '../provisioning/models/find-model.ts';
+import { modelMissing } from '../provisioning/models/missing.ts';
 import { modelOf } from '../provisioning/provisioning.ts';
 import { tellPool } from './provision/tell-pool.ts';
 
@@ -69,7 +70,4 @@ const bytesOf = async (path: string): Promise<number> => {
 /** What cannot be read is not known. Whether that is a fault, the engine says: it may know formats that we do not. */
 const shapeOf = (path: string): Promise<ModelShape | null> => readShape(path).catch(() => null);
 
-const missing = (path: string, found: string): CauseError => {
-  const cause: Cause = { code: 'model_missing', message: `expected a readable model at ${path}, found ${found}; set \`model\``, details: { path } };
-  return new CauseError(cause);
-};
+const missing = (path: string, found: string): CauseError => new CauseError(modelMissing(path, found));

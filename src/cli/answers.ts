@@ -110,7 +110,7 @@ export const logsSchema = v.looseObject({ lines: v.array(logLineSchema) });
 export const commandSchema = v.looseObject({});
 
 /** Of a reload; null: the engine goes on as it is. */
-export const operationSchema = v.looseObject({ operation_id: v.nullable(v.string()) });
+export const operationSchema = v.looseObject({ operation_id: v.nullable(v.string()), origin: v.string() });
 
 /** The error shape of every route. */
 export const problemSchema = v.looseObject({ code: v.string(), message: v.string(), details: v.nullish(v.unknown()) });

@@ -286,12 +286,21 @@ const addCommands = (remote: Remote): void => {
       return drain(session, id, deadline === null ? null : durationMs('--deadline', deadline), waitMs(options));
     }).option('-d, --deadline <time>', 'end it then at the latest, such as 30s (default: drain_ms of the pool)'),
   );
-  remote('resume <id>', 'take a drain back while the engine is still there', (session, [id = '']) => resume(session, id));
-  remote(
-    'reload <id>',
-    'a new engine with something changed, in place of the old one once it is ready; unchanged, a pool goes on as it is',
-    (session, [id = ''], options) =>
-      reload(session, id, { model: text(options, 'model'), slots: count(options, 'slots', mostSlots), ctx: count(options, 'ctx', mostTokens) }),
+  addWait(
+    remote('resume <id>', 'take a drain back while the engine is still there', (session, [id = ''], options) => resume(session, id, waitMs(options))),
+  );
+  addWait(
+    remote(
+      'reload <id>',
+      'a new engine with something changed, in place of the old one once it is ready; unchanged, a pool goes on as it is',
+      (session, [id = ''], options) =>
+        reload(
+          session,
+          id,
+          { model: text(options, 'model'), slots: count(options, 'slots', mostSlots), ctx: count(options, 'ctx', mostTokens) },
+          waitMs(options),
+        ),
+    ),
   )
     .option('-m, --model <ref>', 'with this model')
     .option('-n, --slots <count>', 'with this many requests at once')
@@ -301,7 +310,9 @@ const addCommands = (remote: Remote): void => {
   );
   remote('register', 'register with orchestratord now, and print its answer', (session) => register(session));
   remote('heartbeat', 'send orchestratord a heartbeat now, and print its answer', (session) => heartbeat(session));
-  remote('remove <id>', 'drain a pool declared over the API, and forget it', (session, [id = '']) => remove(session, id));
+  addWait(
+    remote('remove <id>', 'drain a pool declared over the API, and forget it', (session, [id = ''], options) => remove(session, id, waitMs(options))),
+  );
 };
 
 const addWait = (command: Command): Command =>

@@ -19,13 +19,20 @@ export interface TokenSource {
   reload(): readonly string[];
   /** What is allowed and still worth a word, from the last reading. */
   warnings(): readonly string[];
+  /** Has told what `current` comes upon from now on. */
+  listen(listener: TokenListener): void;
+}
+
+export interface TokenListener {
+  /** Told once for each. */
+  readonly mistake: (line: string) => void;
+  /** Another token is in force; of `reload` too. */
+  readonly changed: (token: string) => void;
 }
 
 export interface TokenSourceOptions {
   /** Monotonic milliseconds. */
   readonly mono?: () => number;
-  /** Told once for each mistake that `current` comes upon. */
-  readonly onMistake?: (line: string) => void;
 }
 
 /** Between two looks at the file. */
@@ -50,12 +57,14 @@ const fixed = (token: string | null, problem: string | null): TokenSource => ({
   current: () => token,
   reload: () => (problem === null ? [] : [problem]),
   warnings: () => [],
+  listen: () => {},
 });
 
 type FileSetting = Extract<TokenSetting, { kind: 'file' | 'credential' }>;
 
-const fromFile = (setting: FileSetting, loopback: boolean, { mono = () => stamp().mono, onMistake = () => {} }: TokenSourceOptions): TokenSource => {
+const fromFile = (setting: FileSetting, loopback: boolean, { mono = () => stamp().mono }: TokenSourceOptions): TokenSource => {
   let token: string | null = null;
+  let listener: TokenListener = { mistake: () => {}, changed: () => {} };
   let warnings: readonly string[] = [];
   let seen = 'never read';
   let lookedMono = Number.NEGATIVE_INFINITY;
@@ -66,18 +75,23 @@ const fromFile = (setting: FileSetting, loopback: boolean, { mono = () => stamp(
     if (!reading.ok) return [reading.mistake];
     if (reading.token === null && token !== null)
       return [`expected a token in ${setting.file}, found no such file; the one that was there stays in force`];
+    const isAnother = token !== null && reading.token !== null && reading.token !== token;
     ({ token, warnings } = reading);
+    if (isAnother && token !== null) listener.changed(token);
     return [];
   };
   return {
     current: () => {
       if (mono() - lookedMono < lookEveryMs) return token;
       lookedMono = mono();
-      if (fingerprintOf(setting.file) !== seen) for (const mistake of reload()) onMistake(mistake);
+      if (fingerprintOf(setting.file) !== seen) for (const mistake of reload()) listener.mistake(mistake);
       return token;
     },
     reload,
     warnings: () => warnings,
+    listen: (given) => {
+      listener = given;
+    },
   };
 };
 

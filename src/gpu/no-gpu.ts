@@ -16,6 +16,6 @@ export const refuseWithoutGpu = (pci: PciFinding, liveRuns: number): string | nu
   return [
     `No NVIDIA GPU: looked for a display device (class 0x03xxxx) of vendor 0x10de in ${pci.root}: ${found}; and no engine of an earlier run is alive.`,
     ...(pci.wslDevice === null ? [] : [`${pci.wslDevice} is there: this is WSL, whose GPU is not on the PCI bus and is not supported.`]),
-    'Engines run in GPU memory only, so nothing is started. Run it on a machine with an NVIDIA GPU (in a virtual machine: pass the GPU through), or see it work with simulated GPUs: npm run demo',
+    'Engines run in GPU memory only, so nothing is started. Run it on a machine with an NVIDIA GPU (in a virtual machine: pass the GPU through), or see it work with simulated GPUs: "pool-managerd demo", in a clone "npm run demo"',
   ].join('\n');
 };

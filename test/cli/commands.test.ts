@@ -160,6 +160,59 @@ describe('commanding', () => {
     expect(stdout).toBe('pool-0 is ready at http://127.0.0.1:18080\n');
   });
 
+  it.each([
+    ['reloaded', 0, 'pool-0 has its new engine'],
+    ['rolled_back', 1, 'pool-0 was not reloaded (the old engine serves on): model_missing: nothing there'],
+    ['given_up', 1, 'pool-0 was not reloaded (no engine serves): model_missing: nothing there'],
+  ])('waits for the end of a reload: %s', async (outcome, exitCode, told) => {
+    const event = {
+      at: '2026-01-01T00:00:00Z',
+      pool_id: 'pool-0',
+      actor: 'pool-0#1',
+      event: 'e',
+      from: 'a',
+      to: 'b',
+      reason: null,
+      incarnation: null,
+      outcome: null,
+    };
+    const end = { ...event, seq: 9, outcome, reason: outcome === 'reloaded' ? null : { code: 'model_missing', message: 'nothing there' } };
+    // What was before the order does not count, also where it is an end.
+    const before = { ...event, seq: 7, outcome: 'reloaded' };
+    const answers = [[before], [{ ...event, seq: 8 }, before], [end, { ...event, seq: 8 }, before]];
+    const { url } = await daemonWith({
+      'POST /v2/pools/pool-0/reload': { status: 202, body: { ...ready, operation_id: 'op-1' } },
+      'GET /v2/pools/pool-0/events': (response) => {
+        const events = answers.length > 1 ? answers.shift() : answers[0];
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ events }));
+      },
+    });
+    const done = await runCommand(['reload', 'pool-0', '--slots', '3', '--wait', '--url', url]);
+    expect([done.exitCode, done.stdout + done.stderr]).toEqual([exitCode, expect.stringContaining(told)]);
+  });
+
+  it('says of a pool of the pools file that a reload holds until that is read again', async () => {
+    const body = { ...ready, operation_id: 'op-1' };
+    const { url } = await daemonWith({ 'POST /v2/pools/pool-0/reload': { status: 202, body: { ...body, origin: 'file' } } });
+    expect((await runCommand(['reload', 'pool-0', '--slots', '3', '--url', url])).stdout).toContain('until the pools file is read again');
+    const declared = await daemonWith({ 'POST /v2/pools/pool-0/reload': { status: 202, body: { ...body, origin: 'api' } } });
+    expect((await runCommand(['reload', 'pool-0', '--slots', '3', '--url', declared.url])).stdout).not.toContain('pools file');
+  });
+
+  it('waits until a pool that was resumed is ready, and until one that was removed is gone', async () => {
+    const lists = [[ready, failed], [ready, failed], [failed]];
+    const { url } = await daemonWith({
+      'POST /v2/pools/pool-0/resume': { status: 202, body: ready },
+      'DELETE /v2/pools/pool-0': { status: 202, body: ready },
+      'GET /v2/pools': (response) => {
+        const pools = lists.length > 1 ? lists.shift() : lists[0];
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ node_id: 'n', pools, count: pools?.length }));
+      },
+    });
+    expect(await runCommand(['resume', 'pool-0', '--wait', '--url', url])).toMatchObject({ exitCode: 0, stdout: 'pool-0 serves again\n' });
+    expect(await runCommand(['remove', 'pool-0', '--wait', '--url', url])).toMatchObject({ exitCode: 0, stdout: 'pool-0 is gone\n' });
+  });
+
   it('does not wait for what cannot come, nor longer than it was told', async () => {
     const { url } = await daemonWith({
       'POST /v2/pools/pool-1/preload': { status: 202, body: failed },

@@ -65,7 +65,8 @@ describe('pool-managerd pull', () => {
   it('makes all present that the pools file names, and says where it is', async (context) => {
     const it = await machine(context);
     it.hub.commit('org/tiny', { 'm.gguf': model });
-    it.declare({ id: 'chat', model: 'hf:org/tiny', provisioning: release(it, 'one') }, { id: 'local', model: '/nowhere/m.gguf' });
+    writeFileSync(join(it.dir, 'm.gguf'), model);
+    it.declare({ id: 'chat', model: 'hf:org/tiny', provisioning: release(it, 'one') }, { id: 'local', model: 'm.gguf' });
     const { exitCode, stdout, stderr } = await it.run('pull');
     expect([exitCode, stderr.split('\n').filter((line) => line.includes('fetching')).length]).toEqual([0, 2]);
     const paths = stdout.trim().split('\n');
@@ -92,6 +93,18 @@ describe('pool-managerd pull', () => {
     expect(exitCode).toBe(1);
     expect(stderr).toContain('model_missing');
     expect(stdout).toContain('/m.gguf');
+  });
+
+  it('says of a path that nothing is there', async (context) => {
+    const it = await machine(context);
+    it.declare({ id: 'a', model: 'nowhere.gguf' });
+    for (const args of [['pull'], ['pull', 'nowhere.gguf']]) {
+      const { exitCode, stderr } = await it.run(...args);
+      expect([exitCode, stderr]).toEqual([
+        1,
+        expect.stringContaining(`expected a readable model at ${join(it.dir, 'nowhere.gguf')}, found nothing there`),
+      ]);
+    }
   });
 
   it.each<[string, readonly string[], number]>([

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TokenSetting } from '../../src/config/environment.ts';
-import { createTokenSource, lookEveryMs } from '../../src/config/token.ts';
+import { createTokenSource, lookEveryMs, type TokenSource } from '../../src/config/token.ts';
 
 const first = 'first-b7c1e09d55aa4e21';
 const second = 'second-19dd02fe83c0aa71';
@@ -29,8 +29,11 @@ const write = (text: string, mode = 0o600): void => {
   chmodSync(`${file}.new`, mode);
   renameSync(`${file}.new`, file);
 };
-const source = (kind: 'file' | 'credential' = 'file', bind = loopback) =>
-  createTokenSource({ token: { kind, file }, bind }, { mono: () => now, onMistake: (line) => told.push(line) });
+const source = (kind: 'file' | 'credential' = 'file', bind = loopback): TokenSource => {
+  const source = createTokenSource({ token: { kind, file }, bind }, { mono: () => now });
+  source.listen({ mistake: (line) => told.push(line), changed: (token) => told.push(`changed to ${token}`) });
+  return source;
+};
 
 describe('a token file', () => {
   it('gives its token without the line end', () => {
@@ -50,7 +53,7 @@ describe('a token file', () => {
     expect(token.current()).toBe(first);
     now += 1;
     expect(token.current()).toBe(second);
-    expect(told).toEqual([]);
+    expect(told).toEqual([`changed to ${second}`]);
   });
 
   it.each([

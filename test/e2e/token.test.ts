@@ -1,6 +1,7 @@
 /** The API token of a running daemon: used, named by its fingerprint, and shown and written nowhere. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { startOrchestratorStandIn } from '../../src/demo/orchestrator-stand-in.ts';
 import { daemonHouse, filesWith, patient } from '../kit/daemon.ts';
@@ -24,6 +25,25 @@ it('is in the log as a fingerprint, at the start and with each request it let in
   await daemon.end();
   expect(filesWith(house.dir, 'pool-0').length).toBeGreaterThan(5);
   expect(filesWith(house.dir, part)).toEqual([]);
+});
+
+it('is another one once its file says so, and stays while the file is bad; both are told, also while nobody asks', patient, async (t) => {
+  const house = await daemonHouse(t);
+  const file = join(house.dir, 'token');
+  const write = (text: string): void => {
+    writeFileSync(`${file}.new`, text, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  };
+  write(token);
+  await house.declare([]);
+  const daemon = await house.start({ LLORCH_API_TOKEN_FILE: file });
+  write('has blanks in it');
+  await asking('the mistake', () => daemon.log().find(({ level, msg }) => level === 'warn' && /token.*stays in force/.test(String(msg))), 30_000);
+  expect((await fetch(`${daemon.url}/v2/pools`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+  write(`${token}-next`);
+  const changed = await asking('the change', () => daemon.log().find(({ msg }) => /the token is another one/.test(String(msg))), 30_000);
+  expect(changed).toMatchObject({ level: 'info', identity: createHash('sha256').update(`${token}-next`).digest('hex').slice(0, 6) });
+  expect((await fetch(`${daemon.url}/v2/pools`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(401);
 });
 
 it('is in no answer, no argument and no environment of another process, also where everything goes wrong (S1, S2, S3, S30)', patient, async (t) => {

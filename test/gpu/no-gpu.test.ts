@@ -47,7 +47,8 @@ describe('a machine without a GPU', () => {
 
   it('is refused with what was looked for, where, what was found, and the demo', () => {
     const message = refuseWithoutGpu(none, 0);
-    for (const words of ['0x10de', '/sys/bus/pci/devices', '31 devices', 'npm run demo', 'no engine']) expect(message).toContain(words);
+    for (const words of ['0x10de', '/sys/bus/pci/devices', '31 devices', 'pool-managerd demo', 'npm run demo', 'no engine'])
+      expect(message).toContain(words);
     expect(message).not.toContain('WSL');
   });
 

@@ -111,6 +111,9 @@ export const filesWith = (dir: string, text: string): readonly string[] =>
 
 const longestRead = 1024 ** 3;
 
+const tokenIn = ({ LLORCH_API_TOKEN: token, LLORCH_API_TOKEN_FILE: file }: Readonly<Record<string, string>>): string | null =>
+  token ?? (file === undefined ? null : readFileSync(file, 'utf8'));
+
 /** `EXECUTABLE=dist/pool-managerd` has that one tested. */
 const executable = process.env['EXECUTABLE'] ? resolve(process.env['EXECUTABLE']) : null;
 const portsPerHouse = 8;
@@ -180,7 +183,7 @@ export const openHouse = async (env: Readonly<Record<string, string>> = {}, inst
           until('the daemon to listen', () => recordsOf(child.output()).find(({ msg }) => msg === 'listening'), 30_000),
           child.ended.then(({ code, stderr }) => Promise.reject(new Error(`the daemon ended with ${code}: ${stderr}`))),
         ]);
-        const daemon = daemonOf(child, String(listening['url']), { ...ownEnv, ...more }['LLORCH_API_TOKEN'] ?? null);
+        const daemon = daemonOf(child, String(listening['url']), tokenIn({ ...ownEnv, ...more }));
         await until('the daemon to know its pools', async () => (await daemon.node()).lifecycle !== 'booting');
         return daemon;
       },

@@ -179,7 +179,7 @@ export const reasonTexts = {
   model_missing: {
     means: 'There is no model where `model` says: at its path, its URL, or in its repository.',
     look: [status, 'Under systemd: whether the user `llama-engine` may read it, and that it is not below `/home`.'],
-    act: ['Put it there or correct `model`; then `pool-managerd start POOL`.'],
+    act: ['Put it there, then `pool-managerd start POOL`; or correct `model`: a changed pools file is taken up by itself.'],
   },
   model_incompatible: {
     means: 'The model is there, and this engine cannot use it: of another format, damaged, or of an architecture it does not know.',

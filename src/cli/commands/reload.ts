@@ -1,11 +1,13 @@
 /**
- * `reload ID [--model REF] [--slots N] [--ctx N]`: a new engine in place of the old one, which comes back when the new one does
+ * `reload ID [--model REF] [--slots N] [--ctx N] [--wait]`: a new engine in place of the old one, which comes back when the new one does
  * not get ready. Where nothing changes that the engine has a part in, it goes on as it is.
  */
-import { operationSchema } from '../answers.ts';
+import type * as v from 'valibot';
+import { operationSchema, type Pool } from '../answers.ts';
 import { withId } from '../client.ts';
 import type { Session } from '../context.ts';
 import { printJson } from '../remote.ts';
+import { lastSeq, waitForReload } from '../wait.ts';
 
 export interface ReloadChanges {
   readonly model: string | null;
@@ -13,13 +15,20 @@ export interface ReloadChanges {
   readonly ctx: number | null;
 }
 
-export const reload = async (session: Session, id: string, { model, slots, ctx }: ReloadChanges): Promise<void> => {
+export const reload = async (session: Session, id: string, { model, slots, ctx }: ReloadChanges, waitMs: number | null): Promise<void> => {
   const json = { ...(model !== null && { new_model_ref: model }), ...(slots !== null && { slots }), ...(ctx !== null && { ctx }) };
+  const before = waitMs === null ? 0 : await lastSeq(session, id);
   const answer = await session.api.ask((client) => client.v2.pools[':id'].reload.$post({ ...withId(id), json })).read(operationSchema);
-  if (session.json) return printJson(session, answer);
-  session.print(
-    answer.operation_id === null
-      ? `${id} goes on as it is: nothing changes that its engine has a part in`
-      : `${id} is being reloaded (operation ${answer.operation_id}); "pool-managerd events ${id}" tells how it went`,
-  );
+  const pool = waitMs === null || answer.operation_id === null ? null : await waitForReload(session, id, before, waitMs);
+  if (session.json) return printJson(session, pool ?? answer);
+  session.print(told(id, answer, pool));
+};
+
+type Answer = v.InferOutput<typeof operationSchema>;
+
+const told = (id: string, { operation_id, origin }: Answer, pool: Pool | null): string => {
+  if (operation_id === null) return `${id} goes on as it is: nothing changes that its engine has a part in`;
+  const done = pool === null ? `is being reloaded (operation ${operation_id}); "pool-managerd events ${id}" tells how it went` : 'has its new engine';
+  // What the file says is what is wanted whenever it is read, at the latest by the next daemon.
+  return origin === 'file' ? `${id} ${done}; this holds until the pools file is read again: change it there too` : `${id} ${done}`;
 };

@@ -2,9 +2,11 @@
  * `pull [REFERENCE]`: makes a model present, or all engines and models that the pools file names. What a branch of a hub is, is asked
  * again. Needs no daemon; one that runs finds what is there at the next start of a pool.
  */
+import { existsSync } from 'node:fs';
 import { CauseError } from '../../cause.ts';
 import type { EngineName, PoolSpec } from '../../machines/vocabulary.ts';
 import type { WantedModel } from '../../provisioning/models/find-model.ts';
+import { modelMissing } from '../../provisioning/models/missing.ts';
 import { modelOf } from '../../provisioning/provisioning.ts';
 import type { Passenger } from '../../provisioning/store/flights.ts';
 import type { CliContext } from '../context.ts';
@@ -71,7 +73,12 @@ const tasksOfPools = (around: StoreAround, pool: string | null): readonly Task[]
 const modelTask = (around: StoreAround, wanted: WantedModel): Task => ({
   what: wanted.reference,
   kind: 'model',
-  run: (passenger) => around.provisioning.findModel(wanted, passenger),
+  run: async (passenger) => {
+    const path = await around.provisioning.findModel(wanted, passenger);
+    // A path is taken as it is named, by the daemon too, which looks when it starts an engine.
+    if (!existsSync(path)) throw new CauseError(modelMissing(path, 'nothing there'));
+    return path;
+  },
 });
 
 const engineTask = (around: StoreAround, spec: PoolSpec): readonly Task[] => {

@@ -149,7 +149,7 @@ export const initialContext = (input: PoolInput): PoolContext => ({
   wanted: input.orphaned ? 'down' : (input.memory?.wanted ?? (input.spec.preload || input.beside !== null ? 'up' : 'down')),
   removing: input.orphaned,
   shuttingDown: false,
-  reason: null,
+  reason: recalledReason(input),
   lastError: null,
   stuckOver: null,
   gpus: input.gpuCause === null ? (input.run?.gpus ?? input.gpus) : null,
@@ -172,3 +172,9 @@ export const initialContext = (input: PoolInput): PoolContext => ({
   memoryFailed: null,
   samples: { at: null, outcome: null, load: null, vramUsedBytes: null, progress: noProgress },
 });
+
+/** Nothing of the pool runs, as was ordered. Of an engine that is to end, the chart says why. */
+const recalledReason = ({ run, memory, orphaned }: PoolInput): Blame | null =>
+  run === null && memory?.wanted === 'down' && !orphaned
+    ? { code: 'operator', message: 'was wanted down already when the daemon before this one ended', at: null }
+    : null;

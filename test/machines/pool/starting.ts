@@ -124,7 +124,7 @@ describe('a pool that is declared', () => {
   it('goes by what was wanted last before by its preload', () => {
     const memory = { version: 1, poolId: 'pool-0', wanted: 'down', phase: null, proof: null, drain: null, retry: null } as const;
     const pool = drive({ memory: { ...memory, restart: { count: 3, attempt: 0, startsMono: [], opened: 0 } } });
-    expect(pool.view()).toMatchObject({ state: 'uninitialized', wanted: 'down', restarts: 3 });
+    expect(pool.view()).toMatchObject({ state: 'uninitialized', wanted: 'down', restarts: 3, reason: { code: 'operator' } });
     pool.send({ type: 'pool.drain', deadlineMs: null });
     expect(pool.where()).toBe('offline.stopped');
   });
