@@ -18,7 +18,7 @@ const opening = (at: Date, machine: Machine): string => `# Measurements
 What the daemon costs, against something bare in the same run. Real processes on both sides, both sides interleaved, load from a
 second process, medians and percentiles after a warm-up; CPU and memory as the operating system counts them. \`npm run bench\`
 measures all of it again and rewrites this page, \`npm run bench -- --quick\` a part of it in less than a minute, and fails when a
-ratio is twice as bad as the one recorded last in \`bench/history.jsonl\`.
+ratio is three times as bad as the one recorded last in \`bench/history.jsonl\`.
 
 Measured on ${at.toISOString().slice(0, 10)}: ${machine.cores} cores (${machine.cpu}), ${machine.memory_gib} GiB, Linux ${machine.kernel}, Node ${machine.node}.
 ${

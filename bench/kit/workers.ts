@@ -10,8 +10,16 @@ const patienceMs = 60_000;
 export const startWorker = (house: House, program: string, argv: readonly string[]): ((order: string | number) => Promise<number>) => {
   const child = start(house, process.execPath, [resolve(programs, program), ...argv], { output: 'ipc' });
   return async (order) => {
+    const done = new AbortController();
+    const signal = AbortSignal.any([done.signal, AbortSignal.timeout(patienceMs)]);
+    const ended = once(child, 'exit', { signal }).then(([code]) => Promise.reject(new Error(`${program} ended with ${code} instead of answering`)));
     child.send(order);
-    const [answer] = await once(child, 'message', { signal: AbortSignal.timeout(patienceMs) });
-    return Number(answer);
+    try {
+      const [answer] = await Promise.race([once(child, 'message', { signal }), ended]);
+      return Number(answer);
+    } finally {
+      ended.catch(() => undefined);
+      done.abort();
+    }
   };
 };

@@ -25,7 +25,7 @@ export const events: Row = {
       for (const pools of scale === 'full' ? [10, 100, 500] : [10, 500]) {
         const ours = startWorker(house, 'actors.ts', ['ours', String(pools)]);
         const bare = startWorker(house, 'actors.ts', ['bare', String(pools)]);
-        const rounds = await times(scale === 'full' ? 7 : 5, async () => ({ ours: await ours(ms), bare: await bare(ms) }), { warmUp: 2 });
+        const rounds = await times(scale === 'full' ? 7 : 5, async () => ({ ours: await ours(ms), bare: await bare(ms) }), { warmUp: 4 });
         const rate = median(rounds.map((one) => one.ours));
         rates.set(pools, rate);
         findings.push({

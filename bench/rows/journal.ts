@@ -28,7 +28,7 @@ export const journal: Row = {
       const off = startWorker(house, 'actors.ts', ['ours', '10']);
       const on = startWorker(house, 'actors.ts', ['journaled', '10', dirs[0] ?? '']);
       const all = startWorker(house, 'actors.ts', ['observed', '10', dirs[1] ?? '']);
-      const rounds = await times(scale === 'full' ? 7 : 5, async () => ({ off: await off(ms), on: await on(ms), all: await all(ms) }), { warmUp: 2 });
+      const rounds = await times(scale === 'full' ? 7 : 5, async () => ({ off: await off(ms), on: await on(ms), all: await all(ms) }), { warmUp: 4 });
       const nothing = { what: 'nothing observes', figure: median(rounds.map((one) => one.off)) };
       const fold = startWorker(house, 'replay.ts', [join(dirs[0] ?? '', 'journal', 'events.jsonl')]);
       const folds = await times(scale === 'full' ? 5 : 2, async () => ({ fold: await fold('fold'), parse: await fold('parse') }), { warmUp: 1 });

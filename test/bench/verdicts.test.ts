@@ -59,11 +59,11 @@ describe('a verdict', () => {
 });
 
 describe('a gross regression', () => {
-  it('is a ratio twice as bad as the recorded one, whichever way is better', () => {
-    expect(isGrosslyWorse(finding(), { a: { figure: 1, ratio: 1 } })).toBe(true);
-    expect(isGrosslyWorse(finding(), { a: { figure: 1, ratio: 1.1 } })).toBe(false);
-    expect(isGrosslyWorse(finding({ better: 'more' }), { a: { figure: 1, ratio: 4 } })).toBe(true);
-    expect(isGrosslyWorse(finding({ better: 'more' }), { a: { figure: 1, ratio: 3.9 } })).toBe(false);
+  it('is a ratio three times as bad as the recorded one, whichever way is better', () => {
+    expect(isGrosslyWorse(finding(), { a: { figure: 1, ratio: 0.66 } })).toBe(true);
+    expect(isGrosslyWorse(finding(), { a: { figure: 1, ratio: 0.67 } })).toBe(false);
+    expect(isGrosslyWorse(finding({ better: 'more' }), { a: { figure: 1, ratio: 6 } })).toBe(true);
+    expect(isGrosslyWorse(finding({ better: 'more' }), { a: { figure: 1, ratio: 5.9 } })).toBe(false);
   });
 
   it('is none where nothing was recorded, or there is no ratio', () => {

@@ -1,4 +1,5 @@
 /** How a pool comes into the roster: its entry and its actor's input, from what is known of it. Pure. */
+import { textOf } from '../error-text.ts';
 import type { Declaration, RosterEntry } from '../policies/roster.ts';
 import { matchEntry } from '../policies/roster.ts';
 import type { PoolInput } from '../pool/context.ts';
@@ -77,5 +78,5 @@ export const declaredPool = (declared: Declaration & { readonly origin: PoolOrig
 
 export const brokenChild = (actorId: string, error: unknown): Cause => ({
   code: 'driver_error',
-  message: `${actorId} broke and is not there until the daemon is restarted: ${error instanceof Error ? error.message : String(error)}`,
+  message: `${actorId} broke and is not there until the daemon is restarted: ${textOf(error)}`,
 });

@@ -9,6 +9,7 @@
  * Pure. Pools, cards and registration are actors of their own charts.
  */
 
+import { textOf } from '../error-text.ts';
 import { freeBerth } from '../policies/roster.ts';
 import { causeOfError } from '../pool/failure.ts';
 import { node } from './actions.ts';
@@ -197,7 +198,7 @@ export const nodeMachine = node.createMachine({
     'xstate.error.actor.*': [
       {
         guard: { type: 'isPoolActor', params: ({ event }) => event },
-        actions: { type: 'recallPool', params: ({ event }) => ({ actorId: event.actorId, message: String(event.error) }) },
+        actions: { type: 'recallPool', params: ({ event }) => ({ actorId: event.actorId, message: textOf(event.error) }) },
       },
       { actions: { type: 'noteTroubles', params: ({ event }) => ({ causes: [brokenChild(event.actorId, event.error)] }) } },
     ],

@@ -1,4 +1,5 @@
 /** Reads the plain facts out of xstate's own events: when, and why. Pure; never throws. */
+import { textOf } from '../error-text.ts';
 import type { EngineFact } from '../events.ts';
 import type { ReasonCode } from '../reasons.ts';
 import { reasonCodes } from '../reasons.ts';
@@ -22,13 +23,6 @@ export const endingOf = (event: unknown): Ending | null => {
   if (field(event, 'type') !== 'engine.exited') return null;
   const { exit, tail } = event as EngineFact & { readonly type: 'engine.exited' };
   return { exit, tail };
-};
-
-/** Not every object can be made a string. */
-const textOf = (error: unknown): string => {
-  const message = field(error, 'message');
-  if (typeof message === 'string') return message;
-  return typeof error === 'object' || typeof error === 'function' ? 'an error without a message' : String(error);
 };
 
 const isReasonCode = (code: unknown): code is ReasonCode => typeof code === 'string' && (reasonCodes as readonly string[]).includes(code);

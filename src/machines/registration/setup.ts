@@ -4,6 +4,7 @@
  * Pure. What leaves the machine is a named actor or a message to the node; a registration folded from a journal has none.
  */
 import { assign, enqueueActions, setup } from 'xstate';
+import { textOf } from '../error-text.ts';
 import type { RegistrationEvent, RegistrationReport } from '../events.ts';
 import { beatDelay, beatInterval, deregisterLimitMs, isSilenceTooLong, quietMs, rejectedDelay, retryDelay } from '../policies/heartbeat.ts';
 import { type CallOutcome, registrationActors } from './actors.ts';
@@ -66,7 +67,7 @@ export const registration = setup({
     }),
     /** Calls never reject; one that did is our bug, and treated like silence. */
     blameCall: assign(({ context }, { kind, error }: { kind: CallKind; error: unknown }) => {
-      const message = `the ${kind} call failed in an unexpected way: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `the ${kind} call failed in an unexpected way: ${textOf(error)}`;
       return { lastCall: noteCall(context, kind, { result: 'unreachable', message }), attempt: context.attempt + 1, lastError: message };
     }),
     reportAcknowledged: enqueueActions(({ enqueue, self }, { outcome }: { outcome: CallOutcome }) => {
