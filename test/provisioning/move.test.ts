@@ -63,7 +63,7 @@ const twoMachines = async (context: Pick<TestContext, 'onTestFinished'>) => {
   const pools = [
     { ...pool, id: 'chat', model, model_source: { checksum: `sha256:${sha256Of(byUrl)}` }, provisioning: { mode: 'binary', binary } },
     { ...pool, id: 'big', engine: 'vllm', model: 'hf:org/tiny', provisioning: { mode: 'external', executable: '/bin/true' } },
-    { ...pool, id: 'local', model: '/nowhere.gguf', provisioning: { mode: 'external', executable: '/bin/true' } },
+    { ...pool, id: 'local', model: import.meta.filename, provisioning: { mode: 'external', executable: '/bin/true' } },
   ];
   const here = await machine({ HF_ENDPOINT: hub.url });
   const there = await machine({ HF_ENDPOINT: 'http://127.0.0.1:1' });

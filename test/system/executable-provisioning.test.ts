@@ -44,7 +44,7 @@ describe('the executable', () => {
     const server = await fileServer(t);
     const archive = await releaseOf(dirname(realEngine ?? ''));
     const binary = { url: server.put('/llama.tar.gz', { content: archive }), checksum: `sha256:${sha256Of(archive)}` };
-    const pool = { id: 'a', engine: 'llamacpp', model: '/nowhere.gguf', devices: [0], provisioning: { mode: 'binary', binary } };
+    const pool = { id: 'a', engine: 'llamacpp', model: import.meta.filename, devices: [0], provisioning: { mode: 'binary', binary } };
     await writeFile(join(dir, 'pools.yaml'), JSON.stringify({ pools: [pool] }));
     const { code, out, err } = await run(['pull'], { POOL_MANAGERD_GPU_SOURCE: 'simulated:1x24GiB' });
     expect(code, err).toBe(0);

@@ -260,10 +260,10 @@ describe('the dashboard', () => {
 
   it('shows a real llama-server at work', async (t) => {
     if (realEngine === null || tinyModel === null) return t.skip('there is no llama-server on this machine, or not the tiny model');
-    const real = { model: tinyModel, slots: 4, ctx: 8_192, provisioning: { mode: 'external', executable: realEngine } };
+    const real = { model: tinyModel, slots: 4, ctx: 32_768, provisioning: { mode: 'external', executable: realEngine } };
     const { daemon, page } = await open(t, (at) => [at.stub('chat', real)]);
     await says(row(page, 'chat'), /ready healthy/);
-    const work = stream((await daemon.pool('chat')).endpoint ?? '', 3_000);
+    const work = stream((await daemon.pool('chat')).endpoint ?? '', 30_000);
     await work.begun;
     await says(row(page, 'chat'), '3/4 free');
     work.leave();
