@@ -46,7 +46,8 @@ export const lastSeq = async (session: Session, id: string): Promise<number> => 
 /** Until a reload that was ordered after event `after` has come to its end. */
 export const waitForReload = (session: Session, id: string, after: number, limitMs: number): Promise<Pool> =>
   lookUntil(session, id, 'reloaded', limitMs, async (pool) => {
-    const end = (await eventsOf(session, id, eventsLookedAt)).find(({ seq, outcome }) => seq > after && outcome !== null);
+    // They come newest first: a later reload, of somebody else's, does not answer for this one.
+    const end = (await eventsOf(session, id, eventsLookedAt)).findLast(({ seq, outcome }) => seq > after && outcome !== null);
     if (end === undefined) return null;
     if (end.outcome === 'reloaded') return pool;
     const why = end.reason === null ? 'no reason given' : `${end.reason.code}: ${end.reason.message}`;

@@ -179,7 +179,9 @@ describe('commanding', () => {
     const end = { ...event, seq: 9, outcome, reason: outcome === 'reloaded' ? null : { code: 'model_missing', message: 'nothing there' } };
     // What was before the order does not count, also where it is an end.
     const before = { ...event, seq: 7, outcome: 'reloaded' };
-    const answers = [[before], [{ ...event, seq: 8 }, before], [end, { ...event, seq: 8 }, before]];
+    // Nor what was ordered after it.
+    const after = { ...event, seq: 10, outcome: outcome === 'reloaded' ? 'given_up' : 'reloaded' };
+    const answers = [[before], [{ ...event, seq: 8 }, before], [after, end, { ...event, seq: 8 }, before]];
     const { url } = await daemonWith({
       'POST /v2/pools/pool-0/reload': { status: 202, body: { ...ready, operation_id: 'op-1' } },
       'GET /v2/pools/pool-0/events': (response) => {
