@@ -1,14 +1,16 @@
 /**
  * Tests that need a real engine, or take long by nature: whole daemons that die and come back in every way, floods, each system call
- * cut off in turn. `npm run test:system` runs them, so that `npm test` stays short; there the scenarios of `test/features/` run whole
+ * cut off in turn, servers and programs that are slow on purpose. `npm run test:system` runs them, so that `npm test` stays short; there the scenarios of `test/features/` run whole
  * daemons. Named here instead of moved, since each belongs beside what it tests.
  */
 export const slowTests: readonly string[] = [
+  'test/actors/launch-units.test.ts',
+  'test/cli/store.test.ts',
   'test/demo/{tour,live}.test.ts',
   'test/e2e/*.test.ts',
-  'test/gpu/{estimate-real,nvml}.test.ts',
+  'test/gpu/{estimate-real,nvidia-smi,nvml,smi-loop}.test.ts',
   'test/logs/flood.test.ts',
-  'test/provisioning/{build-source,fetch-wide,install-engine,install-package,move,move-environment}.test.ts',
+  'test/provisioning/{build-source,fetch-model,fetch-wide,hub,install-engine,install-package,move,move-environment,unpack}.test.ts',
   'test/state/crash-points.test.ts',
   'test/faults/*.test.ts',
 ];
