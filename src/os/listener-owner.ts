@@ -7,7 +7,7 @@
 
 import { type Listener, reaches, readListeners } from './listeners.ts';
 import { fdOf, fdsOf } from './proc-fds.ts';
-import { isAlive, type ProcIdentity } from './proc-stat.ts';
+import { isAlive, type ProcIdentity, readAlive } from './proc-stat.ts';
 
 /** What is needed of a run record. */
 export interface ListeningRun extends ProcIdentity {
@@ -39,13 +39,15 @@ export const listenerOwner = <Run extends ListeningRun>(treeOf: (run: Run) => Pr
   };
 
   const prove = async (run: Run, listeners: readonly Listener[]): Promise<Owner> => {
-    const { proven, denied } = holdersOf(listeners, await treeOf(run));
+    const tree = await treeOf(run);
+    const { proven, denied } = holdersOf(listeners, tree);
     known.delete(run.incarnation);
     if (proven.length < listeners.length) {
-      // A listener whose process ends is nobody's for a moment; a stranger's stays.
+      // The socket of a process that ends is nobody's until its last thread has gone, which may take long; a stranger's stays.
+      const ending = tree.some(isEnding);
       const left = listenersOf(run, 0);
       if (left.length === 0) return 'none';
-      if (left.some(({ inode }) => !proven.some((proof) => proof.inode === inode))) return denied ? 'unknown' : 'foreign';
+      if (left.some(({ inode }) => !proven.some((proof) => proof.inode === inode))) return ending ? 'none' : denied ? 'unknown' : 'foreign';
     }
     for (const oldest of known.keys()) {
       if (known.size < mostKnown) break;
@@ -66,6 +68,9 @@ export const listenerOwner = <Run extends ListeningRun>(treeOf: (run: Run) => Pr
     return listeners.length === 0 ? 'none' : prove(run, listeners);
   };
 };
+
+/** One that has gone since is not: its sockets have gone before it. */
+const isEnding = (identity: ProcIdentity): boolean => readAlive(identity)?.exiting === true;
 
 const stillHolds = (proof: Known): boolean => fdOf(proof.pid, proof.fd)?.link === linkOf(proof.inode) && isAlive(proof);
 

@@ -20,11 +20,16 @@ export interface ProcStat extends ProcIdentity {
   readonly pgrp: number;
   readonly session: number;
   readonly threads: number;
+  /** Its first thread is on its way out (PF_EXITING): its files are gone from `/proc` before they are closed. */
+  readonly exiting: boolean;
   /** utime + stime, clock ticks. */
   readonly cpuTicks: number;
   /** Page faults that went to disk. */
   readonly majorFaults: number;
 }
+
+/** PF_EXITING of the kernel's `sched.h`. */
+const exitingFlag = 0x4;
 
 /** Null: there is no such process. */
 export const readProcStat = (pid: number): ProcStat | null => {
@@ -51,6 +56,7 @@ export const parseProcStat = (text: string): ProcStat | null => {
     ppid: field(4),
     pgrp: field(5),
     session: field(6),
+    exiting: (field(9) & exitingFlag) !== 0,
     majorFaults: field(12),
     cpuTicks: field(14) + field(15),
     threads: field(20),

@@ -15,6 +15,7 @@ const processOf = (pid: number, facts: Partial<ProcStat> = {}): ProcStat => ({
   pgrp: pid,
   session: pid,
   threads: 1,
+  exiting: false,
   cpuTicks: 0,
   majorFaults: 0,
   startTime: pid * 10,
@@ -37,8 +38,10 @@ describe('a stat line', () => {
       majorFaults: 7,
       cpuTicks: 42,
       threads: 3,
+      exiting: false,
       startTime: 98765,
     });
+    expect(parseProcStat(`4711 (${comm}) Z ${rest.replace('4194304', '4194308')}`)).toMatchObject({ exiting: true });
   });
 
   it.each(['', 'nonsense', '4711 (x', '4711 (x) S 1 2'])('that is none is nobody: %j', (line) => {
@@ -125,6 +128,13 @@ describe('looking at all processes', () => {
   });
 });
 
+/** Takes a while to end, on each of its threads. */
+const threadedListener = `
+  globalThis.held = Buffer.alloc(2e8, 1);
+  for (let i = 0; i < 8; i += 1) new (require('node:worker_threads').Worker)('setInterval(() => {}, 1000)', { eval: true });
+  const server = require('node:net').createServer().listen(0, '127.0.0.1', () => console.log(server.address().port));
+`;
+
 describe('who listens on a port', () => {
   const listening = async (options: { host: string; reusePort?: boolean }, port = 0): Promise<{ server: Server; port: number }> => {
     const server = createServer().listen({ port, ...options });
@@ -180,6 +190,22 @@ describe('who listens on a port', () => {
       return [self];
     });
     expect(await owner(run(port))).toBe('none');
+  });
+
+  it('is never foreign while our own process ends: its files are gone before its last thread closes them', async () => {
+    const look = processLooker();
+    const found = new Set<string>();
+    for (let round = 0; round < 2; round += 1) {
+      const child = spawn(process.execPath, ['-e', threadedListener], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const [line] = await once(child.stdout, 'data');
+      const root = identityOfPid(child.pid ?? 0) ?? { pid: 0, startTime: 0 };
+      const ending = { ...run(Number(line.toString())), ...root };
+      const owner = listenerOwner(async () => treeOf(await look(0), { root, recorded: [] }));
+      expect(await owner(ending)).toBe('ours');
+      child.kill('SIGKILL');
+      for (let verdict = await owner(ending); verdict !== 'none'; verdict = await owner(ending)) found.add(verdict);
+    }
+    expect([...found].filter((verdict) => verdict !== 'ours')).toEqual([]);
   });
 
   it('does not mind a listener on another address of the same port', async () => {
