@@ -19,7 +19,7 @@ import { advertisedAddress } from './config/environment.ts';
 import { mostPools } from './config/pool-schema.ts';
 import { changeSpec, parsePoolSpec } from './config/pool-spec.ts';
 import { loadPools } from './config/pools-file.ts';
-import { hashSpec } from './config/spec-hash.ts';
+import { hashEntry, hashSpec } from './config/spec-hash.ts';
 import { followConfig } from './control/follow-config.ts';
 import { followTls } from './control/follow-tls.ts';
 import { followToken } from './control/follow-token.ts';
@@ -177,6 +177,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     createLog: createEngineLog({ stateDir }),
     configured: () => config.pools.map((spec) => ({ spec, specHash: hashSpec(spec) })),
     hashOf: hashSpec,
+    hashEntry,
     onTrouble: (poolId, cause) => log.error({ pool_id: publicIdOf(poolId), reason: cause.code }, cause.message),
     bootId,
     advertiseHost,

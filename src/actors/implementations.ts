@@ -62,6 +62,8 @@ export interface Effects extends Provisioning {
   readonly createLog: (poolId: string, incarnation: string) => Promise<string>;
   readonly configured: () => readonly Configured[];
   readonly hashOf: (spec: PoolSpec) => string;
+  /** Of a pool's whole entry in the pools file. */
+  readonly hashEntry: (spec: PoolSpec) => string;
   /** What could not be kept on disk of a pool that is gone or of a watch that goes on. */
   readonly onTrouble: (poolId: string, cause: Cause) => void;
   readonly sweepContainers: (recorded: readonly RunRecord[]) => Promise<readonly string[]>;

@@ -1,5 +1,5 @@
 /**
- * Keeps on disk which pools were made from handoffs, and takes away what is kept of pools that have ended.
+ * Keeps on disk which pools were made from handoffs and what was ordered of them over the API, and takes away what is kept of pools that have ended.
  *
  * A note that cannot be written is told to `lost`: the pool goes on, and a restart of the daemon would not know it. Undo: stops
  * listening; a write under way ends.
@@ -7,20 +7,27 @@
 import { fromCallback } from 'xstate';
 import { causeOf } from '../cause.ts';
 import type { nodeActors, RosterNote } from '../machines/node/actors.ts';
-import type { Cause } from '../machines/vocabulary.ts';
+import type { Cause, PoolSpec } from '../machines/vocabulary.ts';
 import type { StateStore } from '../state/store.ts';
 import type { LearnedNeeds } from './learned-needs.ts';
 
 export interface KeepRosterDeps {
-  readonly store: Pick<StateStore, 'attached' | 'memories' | 'declared'>;
+  readonly store: Pick<StateStore, 'attached' | 'memories' | 'declared' | 'overrides'>;
   readonly learned: Pick<LearnedNeeds, 'forget'>;
   readonly bootId: string;
+  /** Of a pool's whole entry in the pools file. */
+  readonly hashEntry: (spec: PoolSpec) => string;
   readonly lost: (poolId: string, cause: Cause) => void;
 }
 
-export const keepRoster = ({ store, learned, bootId, lost }: KeepRosterDeps): typeof nodeActors.keepRoster =>
+export const keepRoster = ({ store, learned, bootId, hashEntry, lost }: KeepRosterDeps): typeof nodeActors.keepRoster =>
   fromCallback<RosterNote, Record<string, never>>(({ receive }) => {
     const tell = (poolId: string) => (thrown: unknown) => lost(poolId, causeOf(thrown, 'state_store_failed'));
+    const keepDeclared = ({ poolId, origin, spec, overrides }: Extract<RosterNote, { type: 'pool.redeclared' }>): Promise<void> => {
+      if (origin === 'api') return store.declared.write(poolId, spec);
+      if (overrides === null) return store.overrides.remove(poolId);
+      return store.overrides.write(poolId, { version: 1, poolId, filedHash: hashEntry(overrides), spec });
+    };
     receive((note) => {
       switch (note.type) {
         case 'pool.attached': {
@@ -28,8 +35,11 @@ export const keepRoster = ({ store, learned, bootId, lost }: KeepRosterDeps): ty
           void store.attached.write(poolId, { version: 1, poolId, bootId, handoff: note.handoff }).catch(tell(poolId));
           return;
         }
+        case 'pool.redeclared':
+          void keepDeclared(note).catch(tell(note.poolId));
+          return;
         case 'pool.forgotten':
-          for (const shelf of [store.attached, store.declared]) void shelf.remove(note.poolId).catch(tell(note.poolId));
+          for (const shelf of [store.attached, store.declared, store.overrides]) void shelf.remove(note.poolId).catch(tell(note.poolId));
           void learned.forget(note.poolId).catch(tell(note.poolId));
           return;
         case 'berth.forgotten':

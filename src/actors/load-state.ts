@@ -21,6 +21,7 @@ export interface LoadStateDeps {
   /** Pools of the pools file. */
   readonly configured: () => readonly Configured[];
   readonly hashOf: (spec: PoolSpec) => string;
+  readonly hashEntry: (spec: PoolSpec) => string;
   readonly bootId: string;
   /** Removes the containers of starts that none of these runs names, and says which; absent: there are none. */
   readonly sweepContainers?: (recorded: readonly RunRecord[]) => Promise<readonly string[]>;
@@ -56,25 +57,31 @@ export const loadState = (deps: LoadStateDeps): typeof nodeActors.loadState =>
     }
   });
 
-const listAll = async ({ runs, memories, declared, attached, trees }: StateStore) => ({
+const listAll = async ({ runs, memories, declared, overrides, attached, trees }: StateStore) => ({
   runs: await runs.list(),
   memories: await memories.list(),
   declared: await declared.list(),
+  overrides: await overrides.list(),
   attached: await attached.list(),
   trees: await trees.list(),
 });
 
 type Lists = Awaited<ReturnType<typeof listAll>>;
 
-const foundIn = ({ runs, memories, declared, attached, trees }: Lists, { configured, hashOf, bootId }: LoadStateDeps): Found => ({
+const foundIn = (
+  { runs, memories, declared, overrides, attached, trees }: Lists,
+  { configured, hashOf, hashEntry, bootId }: LoadStateDeps,
+): Found => ({
   bootId,
   mono: stamp().mono,
   hashOf,
+  hashEntry,
   configured: configured(),
   runs: runs.values,
   memories: memories.values,
   declared: declared.values,
   damagedDeclarations: declared.setAside.flatMap(({ id }) => (id === null ? [] : [id])),
+  overrides: overrides.values,
   attached: attached.values,
   trees: trees.values,
 });
@@ -93,6 +100,6 @@ const carryOut = async ({ leftovers, redeclared, remembered }: BootPlan, store: 
 const sweptIn = (lists: Lists): readonly string[] =>
   shelves.flatMap((shelf) => lists[shelf].swept.map((name) => `${folders[shelf]}/${name}: left by a write that was cut off`));
 
-const shelves: readonly (keyof Lists & ShelfName)[] = ['runs', 'memories', 'declared', 'attached', 'trees'];
+const shelves: readonly (keyof Lists & ShelfName)[] = ['runs', 'memories', 'declared', 'overrides', 'attached', 'trees'];
 
 const said = ({ shelf, id, why }: Leftover): string => `${folders[shelf]}/${id}.json: ${why}`;

@@ -35,6 +35,8 @@ between several keys. [Engines](engines.md) tells what each of them needs. At th
 ${rowsOf(poolOf(poolsJsonSchema()), '').join('\n')}
 
 Changes of \`preload\`, \`timeouts\`, \`health\` and \`restart\` need no new engine; a change of any other key is a reload.
+A pool whose entry is as it was keeps what was ordered of it over the API
+([decision 28](decisions/0028-orders-over-the-file.md)); one whose entry changes goes by the file.
 `;
 
 const variableRow = ([name, schema]: [string, v.GenericSchema]): string => {

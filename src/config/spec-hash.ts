@@ -11,8 +11,12 @@ import type { PoolSpec } from '../machines/vocabulary.ts';
 const hexDigits = 16;
 
 /** The first 16 hexadecimal digits of SHA-256 over canonical JSON. */
-export const hashSpec = ({ preload, timeouts, health, restart, ...ofTheEngine }: PoolSpec): string =>
-  hash('sha256', canonical(ofTheEngine), 'hex').slice(0, hexDigits);
+export const hashSpec = ({ preload, timeouts, health, restart, ...ofTheEngine }: PoolSpec): string => digest(ofTheEngine);
+
+/** The same over all that is said of a pool, times and probes included. */
+export const hashEntry = (spec: PoolSpec): string => digest(spec);
+
+const digest = (value: unknown): string => hash('sha256', canonical(value), 'hex').slice(0, hexDigits);
 
 /** Keys sorted, no spaces, no nulls. */
 const canonical = (value: unknown): string => {

@@ -359,6 +359,8 @@ export interface BootPool {
   /** `null`: its engine runs but no valid file declares it any more. It is adopted and drained. */
   readonly spec: PoolSpec | null;
   readonly specHash: string | null;
+  /** What the pools file says of it, where an order over the API has put `spec` in its place; null: nothing is overridden. */
+  readonly overrides: PoolSpec | null;
   readonly run: RunRecord | null;
   readonly memory: PoolMemory | null;
   readonly handoff: Handoff | null;

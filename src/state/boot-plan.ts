@@ -2,7 +2,7 @@
  * What the files of a state directory mean at a start: which pools there are, which files mean nothing any more, what is to be
  * written again. Pure.
  *
- * Declared beats attached, the pools file beats the API, and an engine that runs is never forgotten: without a declaration it
+ * Declared beats attached, the pools file beats the API but for what was ordered of a pool since its entry last changed, and an engine that runs is never forgotten: without a declaration it
  * becomes an orphan, and so does the second of a pool's two.
  */
 
@@ -10,7 +10,7 @@ import { otherBerthOf, publicIdOf, secondBerthOf } from '../machines/policies/be
 import { freshRestart } from '../machines/policies/restart.ts';
 import { attachedSpec } from '../machines/pool/attached.ts';
 import type { BootPool, Cause, PoolMemory, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
-import type { AttachedRecord, KeptMemory, ShelfName, TreeRecord } from './store.ts';
+import type { AttachedRecord, KeptMemory, OverrideRecord, ShelfName, TreeRecord } from './store.ts';
 
 export interface Found {
   readonly bootId: string;
@@ -22,9 +22,12 @@ export interface Found {
   readonly declared: readonly PoolSpec[];
   /** Declarations over the API that could not be read. */
   readonly damagedDeclarations: readonly string[];
+  readonly overrides: readonly OverrideRecord[];
   readonly attached: readonly AttachedRecord[];
   readonly trees: readonly TreeRecord[];
   readonly hashOf: (spec: PoolSpec) => string;
+  /** Of a pool's whole entry. */
+  readonly hashEntry: (spec: PoolSpec) => string;
 }
 
 export interface Configured {
@@ -82,6 +85,8 @@ export interface Now {
 
 interface Known {
   readonly configured: ReadonlyMap<string, Configured>;
+  /** Of pools whose entry is what it was. */
+  readonly overrides: ReadonlyMap<string, OverrideRecord>;
   /** Those restored included. */
   readonly declared: ReadonlyMap<string, PoolSpec>;
   readonly redeclared: ReadonlyMap<string, PoolSpec>;
@@ -92,7 +97,7 @@ interface Known {
   readonly attached: ReadonlyMap<string, AttachedRecord>;
 }
 
-const byId = ({ bootId, configured, runs, memories, declared, damagedDeclarations, attached }: Found): Known => {
+const byId = ({ bootId, configured, runs, memories, declared, damagedDeclarations, overrides, attached, hashEntry }: Found): Known => {
   const live = mapBy(runs.filter((run) => run.bootId === bootId));
   const kept = mapBy(memories);
   const running = new Set([...live.keys()].map(publicIdOf));
@@ -105,8 +110,13 @@ const byId = ({ bootId, configured, runs, memories, declared, damagedDeclaration
   );
   const overApi = new Map([...declared.map((spec) => [spec.id, spec] as const), ...redeclared]);
   const isOther = (id: string): boolean => inFile.has(id) || overApi.has(id) || running.has(id);
+  const counts = ({ poolId, filedHash }: OverrideRecord): boolean => {
+    const filed = inFile.get(poolId);
+    return filed !== undefined && hashEntry(filed.spec) === filedHash;
+  };
   return {
     configured: inFile,
+    overrides: mapBy(overrides.filter(counts)),
     declared: overApi,
     redeclared,
     runs: live,
@@ -181,17 +191,20 @@ const rank = ({ run, memory }: Berth): number => {
 };
 
 /** An orphan's origin is not known any more; `file` is what it is shown as while it drains. */
-const undeclared = { origin: 'file', spec: null, specHash: null, handoff: null } as const;
+const undeclared = { origin: 'file', spec: null, specHash: null, overrides: null, handoff: null } as const;
 
-const declarationOf = (id: string, known: Known, { hashOf }: Found): Pick<BootPool, 'origin' | 'spec' | 'specHash' | 'handoff'> => {
+const declarationOf = (id: string, known: Known, { hashOf }: Found): Pick<BootPool, 'origin' | 'spec' | 'specHash' | 'overrides' | 'handoff'> => {
   const configured = known.configured.get(id);
-  if (configured !== undefined) return { origin: 'file', ...configured, handoff: null };
+  const ordered = known.overrides.get(id)?.spec;
+  if (configured !== undefined && ordered !== undefined)
+    return { origin: 'file', spec: ordered, specHash: hashOf(ordered), overrides: configured.spec, handoff: null };
+  if (configured !== undefined) return { origin: 'file', ...configured, overrides: null, handoff: null };
   const declared = known.declared.get(id);
-  if (declared !== undefined) return { origin: 'api', spec: declared, specHash: hashOf(declared), handoff: null };
+  if (declared !== undefined) return { origin: 'api', spec: declared, specHash: hashOf(declared), overrides: null, handoff: null };
   const handoff = known.attached.get(id)?.handoff;
   if (handoff === undefined) return undeclared;
   const spec = attachedSpec(handoff);
-  return { origin: 'attached', spec, specHash: hashOf(spec), handoff };
+  return { origin: 'attached', spec, specHash: hashOf(spec), overrides: null, handoff };
 };
 
 const leftoversOf = (found: Found, known: Known, planned: ReadonlySet<string>): readonly Leftover[] => [
@@ -199,6 +212,9 @@ const leftoversOf = (found: Found, known: Known, planned: ReadonlySet<string>): 
   ...found.trees
     .filter(({ poolId, incarnation }) => known.runs.get(poolId)?.incarnation !== incarnation)
     .map(leftover('trees', 'its engine is not recorded any more')),
+  ...found.overrides
+    .filter(({ poolId }) => !known.overrides.has(poolId))
+    .map(leftover('overrides', 'the pools file says something else of the pool since')),
   ...found.attached.filter(({ poolId }) => !known.attached.has(poolId)).map(leftover('attached', 'of an earlier boot, or the pool is declared now')),
   ...found.memories.filter(({ poolId }) => !planned.has(poolId)).map(leftover('memories', 'nothing declares the pool and no engine of it runs')),
 ];

@@ -7,7 +7,7 @@ import { chmod, mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CauseError } from '../cause.ts';
 import { syncDir } from '../os/atomic-file.ts';
-import { attachedForm, declaredForm, learnedForm, memoryForm, runForm, treeForm } from './forms.ts';
+import { attachedForm, declaredForm, learnedForm, memoryForm, overrideForm, runForm, treeForm } from './forms.ts';
 import { makeLanes } from './lanes.ts';
 import { corruptDir } from './set-aside.ts';
 import { makeShelf } from './shelf.ts';
@@ -26,6 +26,7 @@ export const openStateStore = async (stateDir: string): Promise<StateStore> => {
     runs: makeShelf(runForm, at('runs')),
     memories: makeShelf(memoryForm, at('memories')),
     declared: makeShelf(declaredForm, at('declared')),
+    overrides: makeShelf(overrideForm, at('overrides')),
     attached: makeShelf(attachedForm, at('attached')),
     trees: makeShelf(treeForm, at('trees')),
     learned: makeShelf(learnedForm, at('learned')),

@@ -3,8 +3,16 @@ import * as v from 'valibot';
 import { publicIdOf } from '../machines/policies/berths.ts';
 import type { PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import type { Form } from './codec.ts';
-import { attachedRecordSchema, keptMemorySchema, learnedRecordSchema, poolSpecSchema, runRecordSchema, treeRecordSchema } from './schemas.ts';
-import type { AttachedRecord, KeptMemory, LearnedRecord, TreeRecord } from './store.ts';
+import {
+  attachedRecordSchema,
+  keptMemorySchema,
+  learnedRecordSchema,
+  overrideRecordSchema,
+  poolSpecSchema,
+  runRecordSchema,
+  treeRecordSchema,
+} from './schemas.ts';
+import type { AttachedRecord, KeptMemory, LearnedRecord, OverrideRecord, TreeRecord } from './store.ts';
 
 const asItIs = <T>(value: T): T => value;
 const firstVersion = { version: 1, older: {} } as const;
@@ -22,6 +30,17 @@ export const runForm: Form<RunRecord, RunRecord> = {
 };
 
 export const memoryForm: Form<KeptMemory, KeptMemory> = { ...firstVersion, ...ofPool, schema: keptMemorySchema, wrap: asItIs, unwrap: asItIs };
+
+export const overrideForm: Form<OverrideRecord, OverrideRecord> = {
+  ...firstVersion,
+  ...ofPool,
+  schema: v.pipe(
+    overrideRecordSchema,
+    v.check(({ poolId, spec }) => poolId === spec.id, 'expected the spec of its own pool'),
+  ),
+  wrap: asItIs,
+  unwrap: asItIs,
+};
 
 export const attachedForm: Form<AttachedRecord, AttachedRecord> = {
   ...firstVersion,

@@ -7,7 +7,7 @@
 import * as v from 'valibot';
 import { reasonCodes } from '../machines/reasons.ts';
 import type { Handoff, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
-import type { AttachedRecord, KeptMemory, LearnedRecord, TreeRecord } from './store.ts';
+import type { AttachedRecord, KeptMemory, LearnedRecord, OverrideRecord, TreeRecord } from './store.ts';
 
 export const poolIdPattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -182,6 +182,8 @@ const handoff = exactly<Handoff>()(
     incarnation: v.nullable(text),
   }),
 );
+
+export const overrideRecordSchema = exactly<OverrideRecord>()(v.strictObject({ version, poolId, filedHash: name, spec: poolSpecSchema }));
 
 export const attachedRecordSchema = exactly<AttachedRecord>()(v.strictObject({ version, poolId, bootId: name, handoff }));
 

@@ -35,7 +35,15 @@ export interface SetAside {
 }
 
 /** The folder of each shelf. */
-export const folders = { runs: 'runs', memories: 'pools', declared: 'declared', attached: 'attached', trees: 'trees', learned: 'learned' } as const;
+export const folders = {
+  runs: 'runs',
+  memories: 'pools',
+  declared: 'declared',
+  overrides: 'overrides',
+  attached: 'attached',
+  trees: 'trees',
+  learned: 'learned',
+} as const;
 
 export type ShelfName = keyof typeof folders;
 
@@ -46,6 +54,8 @@ export interface StateStore {
   readonly memories: Shelf<KeptMemory>;
   /** Pools declared over the API. */
   readonly declared: Shelf<PoolSpec>;
+  /** What was ordered over the API for pools of the pools file. */
+  readonly overrides: Shelf<OverrideRecord>;
   /** Pools made from somebody else's handoff. */
   readonly attached: Shelf<AttachedRecord>;
   /** Processes that engines started, refreshed at health ticks. */
@@ -59,6 +69,15 @@ export interface StateStore {
 export interface KeptMemory extends PoolMemory {
   /** Boot of its monotonic times and of its phase. */
   readonly bootId: string;
+}
+
+/** Counts as long as the pools file says of the pool what it said when this was ordered. */
+export interface OverrideRecord {
+  readonly version: 1;
+  readonly poolId: string;
+  /** A hash of the pool's whole entry in the pools file. */
+  readonly filedHash: string;
+  readonly spec: PoolSpec;
 }
 
 export interface AttachedRecord {

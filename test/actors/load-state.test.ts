@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createActor, toPromise } from 'xstate';
 import { loadState } from '../../src/actors/load-state.ts';
+import { hashEntry } from '../../src/config/spec-hash.ts';
 import type { PoolSpec } from '../../src/machines/vocabulary.ts';
 import { openStateStore } from '../../src/state/files.ts';
 import type { StateStore } from '../../src/state/store.ts';
@@ -17,7 +18,7 @@ const runOf = (poolId: string, facts: Parameters<typeof gpuRun>[0] = {}) => gpuR
 
 const load = async (store: StateStore, ...specs: readonly PoolSpec[]) => {
   const configured = () => specs.map((spec) => ({ spec, specHash: hashOf(spec) }));
-  const actor = createActor(loadState({ store, configured, hashOf, bootId: 'boot' }), { input: {} });
+  const actor = createActor(loadState({ store, configured, hashOf, hashEntry, bootId: 'boot' }), { input: {} });
   actor.subscribe({ error: () => {} });
   return toPromise(actor.start());
 };
@@ -41,6 +42,7 @@ describe('A start', () => {
         origin: 'file',
         spec: specOf(id),
         specHash: hashOf(specOf(id)),
+        overrides: null,
         run: null,
         memory: null,
         handoff: null,
@@ -103,6 +105,20 @@ describe('A start', () => {
     expect(pools[0]).toMatchObject({ spec: specOf('a'), memory: { poolId: expected[0] } });
     for (const orphan of pools.slice(1)) expect(orphan).toMatchObject({ spec: null, specHash: null, run: { incarnation: orphan.poolId } });
     expect(cleaned.length).toBe(Object.keys(berths).length - expected.length);
+  });
+
+  it('goes by what was ordered of a pool over the API as long as its entry in the pools file is what it was', async () => {
+    const store = await opened();
+    const [filed, ordered] = [specOf('a'), specOf('a', { slots: 3 })];
+    const other = specOf('a', { timeouts: { ...filed.timeouts, drain_ms: 1 } });
+    await store.overrides.write('a', { version: 1, poolId: 'a', filedHash: hashEntry(filed), spec: ordered });
+    expect((await load(store, filed)).pools).toMatchObject([{ origin: 'file', spec: ordered, specHash: hashOf(ordered), overrides: filed }]);
+    expect(await filesOf(store, 'overrides')).toEqual(['a.json']);
+
+    const { pools, cleaned } = await load(store, other);
+    expect(pools).toMatchObject([{ origin: 'file', spec: other, specHash: hashOf(other), overrides: null }]);
+    expect(cleaned).toEqual(['overrides/a.json: the pools file says something else of the pool since']);
+    expect(await filesOf(store, 'overrides')).toEqual([]);
   });
 
   it('keeps an engine whose pool nobody declares any more, with its memory, as an orphan', async () => {

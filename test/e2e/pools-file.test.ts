@@ -1,9 +1,12 @@
 /** The pools file, saved while its daemon runs: what changed is done, the rest is not touched, mistakes are named. */
 import { existsSync, readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { PoolStatus } from '../../src/machines/views.ts';
 import { daemonHouse, type House, patient } from '../kit/daemon.ts';
 import { asking } from '../kit/daemon-api.ts';
+import { foldJournal } from '../kit/fold-journal.ts';
 
 /** How often the node was told of the file. */
 const told = (house: House, event: 'pools.configured' | 'pools.rejected'): number =>
@@ -63,6 +66,34 @@ describe.concurrent('the pools file', patient, () => {
     const daemon = await starting;
     await asking('the pool to be known', async () => (await daemon.ask('GET', '/v2/pools/pool-0/status')).status === 200);
     await daemon.ready('pool-0');
+  });
+
+  it('that says of a pool what it said before leaves alone what was ordered over the API, also under the next daemon', async (t) => {
+    const house = await daemonHouse(t);
+    const lines = (file: number) => [house.stub('filed', { slots: file }), house.stub('other', { preload: false })];
+    await house.declare(lines(1));
+    const daemon = await house.start();
+    await daemon.ready('filed');
+    expect((await daemon.ask('POST', '/v2/pools', house.stub('asked'))).status).toBe(201);
+    await daemon.ready('asked');
+    const with3 = ({ ready, slots_total }: PoolStatus): boolean => ready && slots_total === 3;
+    for (const id of ['filed', 'asked']) expect((await daemon.ask('POST', `/v2/pools/${id}/reload`, { slots: 3 })).status).toBe(202);
+    const ordered = await Promise.all(['filed', 'asked'].map((id) => daemon.sees(id, 'ready with three slots', with3)));
+
+    await house.declare([...lines(1), house.stub('comes', { preload: false })]);
+    await asking('the file to be followed', async () => (await daemon.ask('GET', '/v2/pools/comes/status')).status === 200);
+    await asking('the old engines to have ended', () => house.left().length === 2);
+    await daemon.end('SIGKILL');
+    const next = await house.start();
+    const kept = await next.ready('filed', 'asked');
+    expect(kept.map(({ incarnation, slots_total }) => [incarnation, slots_total])).toEqual(ordered.map(({ incarnation }) => [incarnation, 3]));
+    const told = (await Promise.all(['filed', 'asked'].map(next.events))).flat();
+    expect(told.filter(({ event }) => event === 'pool.reload')).toEqual([]);
+
+    await house.declare(lines(2));
+    await next.sees('filed', 'ready with two slots', ({ ready, slots_total }) => ready && slots_total === 2);
+    expect(await readdir(join(house.stateDir, 'overrides'))).toEqual([]);
+    expect(foldJournal(house.stateDir).divergence).toBeNull();
   });
 
   it('is what a daemon that was away goes by: what is gone is drained, what changed is adopted and then reloaded', async (t) => {

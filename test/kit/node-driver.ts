@@ -49,6 +49,7 @@ export const bootPool = (facts: Partial<BootPool> & { readonly spec?: PoolSpec |
     origin: 'file',
     spec,
     specHash: spec === null ? null : 'h1',
+    overrides: null,
     run: null,
     memory: null,
     handoff: null,

@@ -6,6 +6,7 @@ import { card, gib, gpuRun, gpuSpec, inventoryOf } from '../kit/gpu-facts.ts';
 import { bootPool, found, type NodeDriver, tick } from '../kit/node-driver.ts';
 import { coverage, drive, report, serving } from './node/story.ts';
 import './node/cards.ts';
+import './node/ordering.ts';
 import './node/replacing.ts';
 
 afterAll(() => expect(coverage.missing()).toEqual([]));
@@ -312,8 +313,8 @@ describe('pools', () => {
 
   it('follow a changed file: new ones are raised, changed ones reloaded, missing ones removed, others left alone', async () => {
     const node = await serving({ poolId: 'same' }, { poolId: 'changed' }, { poolId: 'gone' }, { poolId: 'api', origin: 'api' });
-    const declared = (id: string, specHash: string) => ({ spec: gpuSpec({ id }), specHash });
-    const file = [declared('same', 'h1'), declared('changed', 'h2'), declared('new', 'h1')];
+    const declared = (id: string, slots: number) => ({ spec: gpuSpec({ id, slots }), specHash: `h${slots}` });
+    const file = [declared('same', 1), declared('changed', 2), declared('new', 1)];
     node.send({ type: 'pools.configured', pools: file, ...tick() });
     node.send({ type: 'pools.configured', pools: file, ...tick() });
     expect(node.heard('same')).toEqual([]);

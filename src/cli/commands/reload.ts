@@ -29,6 +29,6 @@ type Answer = v.InferOutput<typeof operationSchema>;
 const told = (id: string, { operation_id, origin }: Answer, pool: Pool | null): string => {
   if (operation_id === null) return `${id} goes on as it is: nothing changes that its engine has a part in`;
   const done = pool === null ? `is being reloaded (operation ${operation_id}); "pool-managerd events ${id}" tells how it went` : 'has its new engine';
-  // What the file says is what is wanted whenever it is read, at the latest by the next daemon.
-  return origin === 'file' ? `${id} ${done}; this holds until the pools file is read again: change it there too` : `${id} ${done}`;
+  // Two places that say different things: a person should know which of them counts, and until when.
+  return origin === 'file' ? `${id} ${done}; this holds until the pool's own entry in the pools file changes` : `${id} ${done}`;
 };

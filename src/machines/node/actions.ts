@@ -4,7 +4,7 @@
  * Pure. A pool is spoken to by the actor id in its roster entry; ids without an entry are passed over.
  */
 import { assign, enqueueActions } from 'xstate';
-import type { GpuNotice, GpuReport, PoolCommand, PoolEvent, PoolReport, RegistrationEvent, ReloadOrder } from '../events.ts';
+import type { GpuNotice, GpuReport, PoolCommand, PoolEvent, PoolReport, RegistrationEvent, ReloadOrder, ReloadOutcome } from '../events.ts';
 import { publicIdOf } from '../policies/berths.ts';
 import { type GpuStanding, isUsable, matchUsable, unwell } from '../policies/gpu-standing.ts';
 import { admit, release, reserve } from '../policies/ledger.ts';
@@ -14,6 +14,7 @@ import { noteRestart } from '../policies/storm.ts';
 import { attachedSpec } from '../pool/attached.ts';
 import type { PoolInput } from '../pool/context.ts';
 import type { BootPool, Cause, GpuFinding, Handoff, HandoffOutcome, Inventory, PoolOrigin, Stamp, XidReport } from '../vocabulary.ts';
+import type { RosterNote } from './actors.ts';
 import { birthOf, declaredPool } from './birth.ts';
 import { struckBy, tellDevices, withCards } from './cards.ts';
 import type { NodeContext } from './context.ts';
@@ -21,7 +22,7 @@ import { acknowledgeDrains, announceDrain, type Letter, notesOnEnd, toBlocked, t
 import { bear, change, type Moves, noMoves } from './moves.ts';
 import { commandMoves, fileMoves, standingOf } from './orders.ts';
 import { base } from './setup.ts';
-import { giveUpRising, orderReload, succeed, takeNext, vacate } from './succession.ts';
+import { giveUpRising, orderReload, settleOrder, succeed, takeNext, vacate } from './succession.ts';
 
 const mostCrashes = 5;
 
@@ -42,13 +43,14 @@ const deliver = (enqueue: Enqueue, letters: readonly Letter[]): void => {
 interface Mover {
   assign(changes: Pick<NodeContext, 'roster' | 'spawned'>): void;
   spawnChild(name: 'pool', options: { readonly id: string; readonly input: PoolInput }): void;
-  sendTo(to: string, event: PoolEvent): void;
+  sendTo(to: string, event: PoolEvent | RosterNote): void;
 }
 
-const perform = (enqueue: Mover, { roster, spawned, births, letters }: Moves): void => {
+const perform = (enqueue: Mover, { roster, spawned, births, letters, notes }: Moves): void => {
   enqueue.assign({ roster, spawned });
   for (const { entry, input } of births) enqueue.spawnChild('pool', { id: entry.actorId, input });
   for (const [to, event] of letters) enqueue.sendTo(to, event);
+  for (const note of notes) enqueue.sendTo('roster', note);
 };
 
 export const node = base.extend({
@@ -102,11 +104,11 @@ export const node = base.extend({
       enqueue.assign({ troubles: [...context.troubles, trouble].slice(-16) });
       const moves = giveUpRising(change(noMoves(context), poolId, { crashes }), context, poolId, trouble, null);
       perform(enqueue, moves);
-      const { origin, declared, handoff } = moves.roster[poolId] ?? broken;
+      const { origin, declared, overrides, handoff } = moves.roster[poolId] ?? broken;
       if (crashes > mostCrashes) return;
       enqueue.spawnChild('recallPool', {
         id: `recall-${actorId}`,
-        input: { poolId, origin, spec: declared?.spec ?? null, specHash: declared?.specHash ?? null, handoff },
+        input: { poolId, origin, spec: declared?.spec ?? null, specHash: declared?.specHash ?? null, overrides, handoff },
       });
     }),
     commandPool: enqueueActions(({ context, enqueue }, { poolId, command }: { poolId: string; command: PoolCommand }) => {
@@ -122,6 +124,9 @@ export const node = base.extend({
     ),
     giveUpRising: enqueueActions(({ context, enqueue }, { poolId, cause, stamp }: { poolId: string; cause: Cause | null; stamp: Stamp | null }) =>
       perform(enqueue, giveUpRising(noMoves(context), context, poolId, cause, stamp)),
+    ),
+    settleOrder: enqueueActions(({ context, enqueue }, { poolId, outcome }: { poolId: string; outcome: ReloadOutcome }) =>
+      perform(enqueue, settleOrder(noMoves(context), poolId, outcome)),
     ),
     keepFileMistakes: assign((_, { mistakes }: { mistakes: readonly string[] }) => ({ fileMistakes: mistakes })),
     noteTroubles: assign(({ context }, { causes }: { causes: readonly Cause[] }) => ({ troubles: [...context.troubles, ...causes].slice(-16) })),
@@ -230,7 +235,7 @@ export const node = base.extend({
       if (context.roster[poolId] !== undefined) return settle('ignored');
       const spec = attachedSpec(handoff);
       const origin: PoolOrigin = 'attached';
-      const pool = { poolId: handoff.poolId, origin, spec, specHash: 'attached', run: null, memory: null, handoff };
+      const pool = { poolId: handoff.poolId, origin, spec, specHash: 'attached', overrides: null, run: null, memory: null, handoff };
       const birth = birthOf(pool, context.spawned + 1, context.inventory);
       if (birth === null) return;
       enqueue.assign({ roster: { ...context.roster, [handoff.poolId]: birth.entry }, spawned: context.spawned + 1 });

@@ -5,7 +5,7 @@ import { fromCallback, fromPromise } from 'xstate';
 import { gpuMachine } from '../gpu/machine.ts';
 import { poolMachine } from '../pool/machine.ts';
 import { registrationMachine } from '../registration/machine.ts';
-import type { BootPool, Cause, Handoff, HandoffOutcome, Stamp } from '../vocabulary.ts';
+import type { BootPool, Cause, Handoff, HandoffOutcome, PoolOrigin, PoolSpec, Stamp } from '../vocabulary.ts';
 
 export interface BootState extends Stamp {
   readonly pools: readonly BootPool[];
@@ -44,6 +44,15 @@ export type GpusOrder =
 
 export type RosterNote =
   | { readonly type: 'pool.attached'; readonly handoff: Handoff }
+  /** What is declared of it over the API, from now on; with nothing that it overrides, for a pool of the pools file nothing is. */
+  | {
+      readonly type: 'pool.redeclared';
+      readonly poolId: string;
+      readonly origin: PoolOrigin;
+      readonly spec: PoolSpec;
+      /** What the pools file says instead. */
+      readonly overrides: PoolSpec | null;
+    }
   /** Its declaration over the API and its attachment are to go. */
   | { readonly type: 'pool.forgotten'; readonly poolId: string }
   /** The memory of an engine is to go. */

@@ -26,6 +26,8 @@ export const birthOf = (pool: BootPool, number: number, inventory: Inventory | n
   const specHash = run?.specHash ?? pool.specHash;
   if (spec === null || specHash === null) return null;
   const declared = pool.spec === null || pool.specHash === null ? null : { spec: pool.spec, specHash: pool.specHash };
+  // An order over the API that had not had its outcome when the daemon ended; the engine has what was declared before it.
+  const isOrdered = declared !== null && declared.specHash !== specHash && (origin === 'api' || pool.overrides !== null);
   const devices = spec.devices;
   const fit = origin === 'attached' || inventory === null ? null : matchEntry({ devices, pinned: run?.gpus ?? pinned }, inventory);
   const gpus = fit?.matched === true ? fit.gpus : null;
@@ -35,6 +37,8 @@ export const birthOf = (pool: BootPool, number: number, inventory: Inventory | n
       actorId: `${poolId}#${number}`,
       origin,
       declared,
+      overrides: pool.overrides,
+      former: isOrdered ? { spec, specHash } : null,
       handoff,
       devices,
       pinned: run?.gpus ?? gpus,
@@ -71,6 +75,7 @@ export const declaredPool = (declared: Declaration & { readonly origin: PoolOrig
   origin: declared.origin,
   spec: declared.spec,
   specHash: declared.specHash,
+  overrides: null,
   run: null,
   memory: null,
   handoff: null,

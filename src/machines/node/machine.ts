@@ -184,7 +184,7 @@ export const nodeMachine = node.createMachine({
       },
       { actions: { type: 'dismissPool', params: ({ event }) => event } },
     ],
-    // Of an engine beside the one that serves; others tell of themselves.
+    // Of an engine beside the one that serves, or in its place; what is told of that is told by the pool itself.
     'reload.settled': [
       {
         guard: { type: 'risesReady', params: ({ event }) => event },
@@ -194,6 +194,7 @@ export const nodeMachine = node.createMachine({
         ],
       },
       { guard: { type: 'isRising', params: ({ event }) => event }, actions: { type: 'giveUpRising', params: ({ event }) => event } },
+      { guard: { type: 'isServing', params: ({ event }) => event }, actions: { type: 'settleOrder', params: ({ event }) => event } },
     ],
     'xstate.error.actor.*': [
       {

@@ -1,9 +1,12 @@
 /**
- * What is to be done about pools, gathered before anything is done: the roster as it will be, who is born, who is told what.
+ * What is to be done about pools, gathered before anything is done: the roster as it will be, who is born, who is told what, what is to be
+ * kept on disk.
  * Pure; `actions.ts` makes the moves.
  */
 import type { PoolEvent } from '../events.ts';
+import { publicIdOf } from '../policies/berths.ts';
 import { type Roster, type RosterEntry, withEntry } from '../policies/roster.ts';
+import type { RosterNote } from './actors.ts';
 import type { Birth } from './birth.ts';
 import type { NodeContext } from './context.ts';
 
@@ -12,6 +15,7 @@ export interface Moves {
   readonly spawned: number;
   readonly births: readonly Birth[];
   readonly letters: readonly (readonly [actorId: string, event: PoolEvent])[];
+  readonly notes: readonly RosterNote[];
 }
 
 export const noMoves = ({ roster, spawned }: Pick<NodeContext, 'roster' | 'spawned'>): Moves => ({
@@ -19,6 +23,7 @@ export const noMoves = ({ roster, spawned }: Pick<NodeContext, 'roster' | 'spawn
   spawned,
   births: [],
   letters: [],
+  notes: [],
 });
 
 export const write = (moves: Moves, { actorId }: RosterEntry, event: PoolEvent): Moves => ({
@@ -37,3 +42,11 @@ export const bear = (moves: Moves, birth: Birth): Moves => ({
   spawned: moves.spawned + 1,
   births: [...moves.births, birth],
 });
+
+/** What the entry in this berth declares is kept on disk: an order over the API outlives the daemon, until it is taken back. */
+export const keepDeclared = (moves: Moves, berth: string): Moves => {
+  const entry = moves.roster[berth];
+  if (entry === undefined || entry.declared === null) return moves;
+  const { origin, declared, overrides } = entry;
+  return { ...moves, notes: [...moves.notes, { type: 'pool.redeclared', poolId: publicIdOf(berth), origin, spec: declared.spec, overrides }] };
+};

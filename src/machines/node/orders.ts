@@ -1,19 +1,31 @@
 /** What orders and a changed pools file come to, pool by pool. Pure. */
 import type { PoolCommand, PoolEvent, ReloadOrder } from '../events.ts';
 import { publicIdOf } from '../policies/berths.ts';
-import { besideOf, type Declaration, diffRoster, freeBerth, type Roster, type RosterEntry, servingOf } from '../policies/roster.ts';
+import {
+  besideOf,
+  type Declaration,
+  diffRoster,
+  freeBerth,
+  isSameSpec,
+  type Roster,
+  type RosterEntry,
+  redeclared,
+  servingOf,
+} from '../policies/roster.ts';
 import type { Cause, Stamp } from '../vocabulary.ts';
 import { birthOf, declaredPool, type Standing } from './birth.ts';
-import { bear, change, type Moves, write } from './moves.ts';
-import { dismissRising, type Node, orderReload } from './succession.ts';
+import { bear, change, keepDeclared, type Moves, write } from './moves.ts';
+import { dismissRising, type Node, orderReload, settleOrder } from './succession.ts';
 
 /** `entry` serves. */
 export const commandMoves = (moves: Moves, node: Node, entry: RosterEntry, command: PoolCommand): Moves => {
   switch (command.type) {
     case 'pool.reload':
-      return orderReload(adjustRunning(moves, entry, command), node, entry, command);
-    case 'pool.drain':
-      return write(dismissRising(moves, entry, drained, command), entry, command);
+      return declareOver(orderReload(adjustRunning(moves, entry, command), node, entry, command), entry, command);
+    case 'pool.drain': {
+      const alone = dismissRising(moves, entry, drained, command);
+      return write(alone === moves ? moves : settleOrder(alone, entry.poolId, 'given_up'), entry, command);
+    }
     case 'pool.remove':
       return removal(moves, entry, command);
     default:
@@ -27,10 +39,15 @@ export const fileMoves = (before: Moves, node: Node, pools: readonly Declaration
     ...removed.map((id) => withServing(id, (moves, entry) => removal(moves, entry, stamp))),
     ...changed.map((declared) =>
       withServing(declared.spec.id, (moves, entry) =>
-        orderReload(moves, node, entry, { type: 'pool.reload', ...declared, operationId: `file-${declared.specHash}`, ...stamp }),
+        orderReload(fileCounts(moves, entry), node, entry, { type: 'pool.reload', ...declared, operationId: `file-${declared.specHash}`, ...stamp }),
       ),
     ),
-    ...adjusted.map((declared) => withServing(declared.spec.id, (moves, entry) => adjust(moves, entry, declared, stamp))),
+    ...adjusted.map((declared) =>
+      withServing(declared.spec.id, (moves, entry) => {
+        const counts = fileCounts(moves, entry);
+        return entry.declared !== null && isSameSpec(entry.declared.spec, declared.spec) ? counts : adjust(counts, entry, declared, stamp);
+      }),
+    ),
     ...added.map((declared) => (moves: Moves) => add(moves, node, declared)),
   ];
   return steps.reduce((moves, step) => step(moves), before);
@@ -53,6 +70,18 @@ const withServing =
 const removal = (moves: Moves, entry: RosterEntry, { at, mono }: Stamp): Moves => {
   const alone = dismissRising(moves, entry, removed, { at, mono });
   return write(change(alone, entry.poolId, { leaving: true, successor: null }), entry, { type: 'pool.remove', at, mono });
+};
+
+/** Ordered over the API: that counts from now on, also for a pool of the pools file, until it has come to nothing. */
+const declareOver = (moves: Moves, entry: RosterEntry, { spec, specHash }: ReloadOrder): Moves => {
+  const former = entry.former ?? entry.declared;
+  return keepDeclared(change(moves, entry.poolId, { ...redeclared(entry, { spec, specHash }), former }), entry.poolId);
+};
+
+/** The file says something else of the pool than before: what was ordered over the API ends. */
+const fileCounts = (moves: Moves, entry: RosterEntry): Moves => {
+  const counts = change(moves, entry.poolId, { overrides: null, former: null });
+  return entry.overrides === null ? counts : keepDeclared(counts, entry.poolId);
 };
 
 /** Whoever of its engines has that spec takes it up, and so does an order that waits. */

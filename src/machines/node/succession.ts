@@ -4,14 +4,14 @@
  *
  * Pure.
  */
-import type { PoolCommand, PoolEvent, ReloadOrder } from '../events.ts';
+import type { PoolCommand, PoolEvent, ReloadOrder, ReloadOutcome } from '../events.ts';
 import { otherBerthOf, publicIdOf } from '../policies/berths.ts';
 import { lacksRoom } from '../policies/lacks-room.ts';
-import { besideOf, type RosterEntry, servingOf, withoutEntry } from '../policies/roster.ts';
+import { besideOf, type RosterEntry, redeclared, servingOf, withoutEntry } from '../policies/roster.ts';
 import type { Cause, Stamp } from '../vocabulary.ts';
 import { birthOf } from './birth.ts';
 import type { NodeContext } from './context.ts';
-import { bear, change, type Moves, write } from './moves.ts';
+import { bear, change, keepDeclared, type Moves, write } from './moves.ts';
 
 export type Node = Pick<NodeContext, 'inventory' | 'stopping'>;
 
@@ -42,8 +42,8 @@ export const succeed = (moves: Moves, berth: string, stamp: Stamp | null): Moves
   const [next, old] = [moves.roster[berth], besideOf(moves.roster, berth)];
   if (next === undefined || next.order === null || old === null) return moves;
   const { at, mono } = stamp ?? next.order;
-  const { declared } = old;
-  const risen = change(moves, berth, { role: 'serving', order: null, declared: declared ?? next.declared });
+  const { declared, overrides } = old;
+  const risen = change(moves, berth, { role: 'serving', order: null, declared: declared ?? next.declared, overrides });
   const told = write(risen, next, { type: 'pool.succeeded', restarts: old.report?.restarts ?? 0 });
   return retire(told, old, { type: 'pool.remove', cause: succeeded, at, mono });
 };
@@ -55,7 +55,16 @@ export const giveUpRising = (moves: Moves, node: Node, berth: string, cause: Cau
   const hidden = change(moves, berth, hiddenFromNowOn);
   if (lacksRoom(cause?.code ?? null) && node.stopping === null && !entry.leaving) return write(hidden, entry, risen.order);
   const outcome = entry.report?.ready === true ? 'rolled_back' : 'given_up';
-  return conclude(hidden, entry, risen.order, outcome, cause ?? unknown, stamp ?? risen.order);
+  return settleOrder(conclude(hidden, entry, risen.order, outcome, cause ?? unknown, stamp ?? risen.order), entry.poolId, outcome);
+};
+
+/** An order over the API that came to nothing is no declaration any more, where the pool has what was declared before. */
+export const settleOrder = (moves: Moves, berth: string, outcome: ReloadOutcome): Moves => {
+  const entry = moves.roster[berth];
+  if (entry === undefined || entry.former === null) return moves;
+  const settled = change(moves, berth, { former: null });
+  const isBack = outcome !== 'reloaded' && entry.report?.specHash === entry.former.specHash;
+  return isBack ? keepDeclared(change(settled, berth, redeclared(entry, entry.former)), berth) : settled;
 };
 
 /** What was in the berth is gone. */
@@ -79,12 +88,21 @@ const raise = (moves: Moves, { inventory }: Node, entry: RosterEntry, order: Rel
   const { spec, specHash } = order;
   const poolId = otherBerthOf(entry.poolId);
   const pinned = JSON.stringify(spec.devices) === JSON.stringify(entry.devices) ? entry.pinned : null;
-  const pool = { poolId, origin: entry.origin, spec, specHash, run: null, memory: null, handoff: null };
+  const pool = { poolId, origin: entry.origin, spec, specHash, overrides: null, run: null, memory: null, handoff: null };
   const birth = birthOf(pool, moves.spawned + 1, inventory, { role: 'rising', order, pinned });
   return birth === null ? moves : bear(moves, birth);
 };
 
-const hiddenFromNowOn = { role: 'retiring', order: null, next: null, declared: null, successor: null, leaving: true } as const;
+const hiddenFromNowOn = {
+  role: 'retiring',
+  order: null,
+  next: null,
+  declared: null,
+  overrides: null,
+  former: null,
+  successor: null,
+  leaving: true,
+} as const;
 
 const retire = (moves: Moves, entry: RosterEntry, order: PoolCommand): Moves => write(change(moves, entry.poolId, hiddenFromNowOn), entry, order);
 

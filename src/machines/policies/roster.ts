@@ -17,8 +17,15 @@ export interface RosterEntry {
   /** `pool-0#7`: no two actors of one node ever have the same. */
   readonly actorId: string;
   readonly origin: PoolOrigin;
-  /** As declared last; a rollback leaves it, so that the same declaration is not tried twice. Null: nothing declares it any more. */
+  /**
+   * As declared last, by whoever did. A rollback leaves what the pools file declares, so that it is not tried twice, and takes back
+   * what was ordered. Null: nothing declares it any more.
+   */
   readonly declared: Declaration | null;
+  /** What the pools file says of it, while an order over the API counts instead; null: the file counts, or does not know it. */
+  readonly overrides: PoolSpec | null;
+  /** What was declared before an order over the API whose outcome is not known yet; null: there is none. */
+  readonly former: Declaration | null;
   /** What an attached pool was made from. */
   readonly handoff: Handoff | null;
   readonly devices: PoolSpec['devices'];
@@ -116,14 +123,29 @@ export const unsettled = (roster: Roster): readonly string[] =>
 
 const isBusy = ({ state }: NonNullable<RosterEntry['report']>): boolean => state !== 'offline' && state !== 'uninitialized';
 
-/** What a valid pools file changes: declarations that are new, changed or gone. Pools declared over the API are left alone. */
+/**
+ * What a valid pools file changes: declarations that are new, gone, or not what the file said of the pool before. Pools declared over
+ * the API are left alone, and so is what was ordered over the API for a pool whose entry is as it was.
+ */
 export interface RosterDiff {
   readonly added: readonly Declaration[];
   readonly changed: readonly Declaration[];
-  /** Changed in what the engine has no part in: times, probes, restart policy. */
+  /** Changed in what the engine has no part in: times, probes, restart policy; or the file comes to say what was ordered. */
   readonly adjusted: readonly Declaration[];
   readonly removed: readonly string[];
 }
+
+/** What the pools file says of it; null: nothing. */
+const filedSpec = ({ origin, overrides, declared }: RosterEntry): PoolSpec | null =>
+  origin === 'file' ? (overrides ?? declared?.spec ?? null) : null;
+
+/** An order over the API counts for a pool of the pools file until the file says something else of it. */
+export const redeclared = (entry: RosterEntry, declared: Declaration): Pick<RosterEntry, 'declared' | 'overrides'> => {
+  const filed = filedSpec(entry);
+  return { declared, overrides: filed === null || isSameSpec(filed, declared.spec) ? null : filed };
+};
+
+export const isSameSpec = (one: PoolSpec, other: PoolSpec): boolean => one === other || JSON.stringify(one) === JSON.stringify(other);
 
 export const diffRoster = (roster: Roster, declared: readonly Declaration[]): RosterDiff => {
   const ids = new Set(declared.map(({ spec }) => spec.id));
@@ -131,17 +153,18 @@ export const diffRoster = (roster: Roster, declared: readonly Declaration[]): Ro
     const entry = servingOf(roster, id);
     return entry?.origin === 'file' ? entry : null;
   };
+  const news = (spec: PoolSpec): RosterEntry | null => {
+    const entry = own(spec.id);
+    const filed = entry === null || entry.leaving ? null : filedSpec(entry);
+    return filed === null || isSameSpec(filed, spec) ? null : entry;
+  };
   return {
     added: declared.filter(({ spec }) => servingOf(roster, spec.id) === null || own(spec.id)?.leaving === true),
     changed: declared.filter(({ spec, specHash }) => {
-      const entry = own(spec.id);
-      return entry !== null && !entry.leaving && entry.declared?.specHash !== specHash;
+      const entry = news(spec);
+      return entry !== null && entry.declared?.specHash !== specHash;
     }),
-    adjusted: declared.filter(({ spec, specHash }) => {
-      const entry = own(spec.id);
-      const known = entry?.leaving === false ? entry.declared : null;
-      return known != null && known.specHash === specHash && JSON.stringify(known.spec) !== JSON.stringify(spec);
-    }),
+    adjusted: declared.filter(({ spec, specHash }) => news(spec)?.declared?.specHash === specHash),
     removed: Object.values(roster)
       .filter(({ poolId, origin, leaving, role }) => role === 'serving' && origin === 'file' && !leaving && !ids.has(publicIdOf(poolId)))
       .map(({ poolId }) => publicIdOf(poolId)),

@@ -6,16 +6,17 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Used } from '../../../provisioning/upkeep/usage.ts';
 import { decode, type Form } from '../../../state/codec.ts';
-import { declaredForm, runForm } from '../../../state/forms.ts';
+import { declaredForm, overrideForm, runForm } from '../../../state/forms.ts';
 import { folders } from '../../../state/store.ts';
 import { CliError, exitCodes } from '../../exit.ts';
 import type { StoreAround } from './surroundings.ts';
 
 export const usedSpecs = async ({ pools, stateDir }: StoreAround): Promise<readonly Used[]> => {
   const declared = await readAll(join(stateDir, folders.declared), declaredForm);
+  const ordered = await readAll(join(stateDir, folders.overrides), overrideForm);
   const runs = await readAll(join(stateDir, folders.runs), runForm);
   return [
-    ...[...(pools ?? []), ...declared].map((spec) => ({ spec, modelPath: null })),
+    ...[...(pools ?? []), ...declared, ...ordered.map(({ spec }) => spec)].map((spec) => ({ spec, modelPath: null })),
     ...runs.map(({ spec, model }) => ({ spec, modelPath: model.path })),
   ];
 };

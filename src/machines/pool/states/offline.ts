@@ -4,19 +4,21 @@
  */
 import { pool } from '../actions.ts';
 
+const announce = { type: 'announce', params: { state: 'offline' } } as const;
+
 export const offline = pool.createStateConfig({
   initial: 'settling',
-  entry: ['stopWatching', 'dropRun', 'releaseReservation', { type: 'announce', params: { state: 'offline' } }],
+  entry: ['stopWatching', 'dropRun', 'releaseReservation', announce],
   states: {
     settling: {
       always: [
         { guard: { type: 'settlesAs', params: { as: 'ended' } }, target: '#pool.ended' },
         { guard: { type: 'settlesAs', params: { as: 'rollback' } }, target: '#pool.provisioning', actions: 'rollBack' },
         { guard: { type: 'settlesAs', params: { as: 'again' } }, target: '#pool.provisioning', actions: 'switchSpec' },
-        { guard: { type: 'settlesAs', params: { as: 'stopped' } }, target: 'stopped', actions: 'switchSpec' },
-        { guard: { type: 'settlesAs', params: { as: 'blocked' } }, target: 'blocked', actions: ['switchSpec', 'blameGpus'] },
+        { guard: { type: 'settlesAs', params: { as: 'stopped' } }, target: 'stopped', actions: ['switchSpec', announce] },
+        { guard: { type: 'settlesAs', params: { as: 'blocked' } }, target: 'blocked', actions: ['switchSpec', announce, 'blameGpus'] },
         { guard: { type: 'settlesAs', params: { as: 'failed' } }, target: 'failed' },
-        { target: 'backingOff', actions: ['scheduleRetry', { type: 'announce', params: { state: 'offline' } }, 'reportBackoff'] },
+        { target: 'backingOff', actions: ['scheduleRetry', announce, 'reportBackoff'] },
       ],
     },
     stopped: { entry: [{ type: 'remember', params: { phase: null } }, 'giveUpReload'] },

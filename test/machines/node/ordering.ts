@@ -1,0 +1,185 @@
+/** What is ordered over the API for a pool that the pools file declares: how long it counts, and what is kept of it on disk. */
+import { describe, expect, it } from 'vitest';
+import type { ReloadOutcome } from '../../../src/machines/events.ts';
+import type { PoolSpec } from '../../../src/machines/vocabulary.ts';
+import { gpuRun, gpuSpec } from '../../kit/gpu-facts.ts';
+import { bootPool, found, type NodeDriver, tick } from '../../kit/node-driver.ts';
+import { drive, report, serving } from './story.ts';
+
+const specOf = (slots: number, facts: Partial<PoolSpec> = {}): PoolSpec => gpuSpec({ id: 'a', slots, ...facts });
+const filed = specOf(1);
+const declarationOf = (spec: PoolSpec) => ({ spec, specHash: `h${spec.slots}` });
+
+const order = (node: NodeDriver, spec: PoolSpec): void =>
+  node.send({
+    type: 'pool.commanded',
+    poolId: 'a',
+    command: { type: 'pool.reload', ...declarationOf(spec), operationId: 'o', ...tick() },
+    ...tick(),
+  });
+const configure = (node: NodeDriver, spec: PoolSpec): void => node.send({ type: 'pools.configured', pools: [declarationOf(spec)], ...tick() });
+const settle = (node: NodeDriver, berth: string, outcome: ReloadOutcome): void =>
+  node.pool(berth).say({ type: 'reload.settled', poolId: berth, operationId: 'o', outcome, cause: null, stamp: tick() });
+const state = (node: NodeDriver, berth: string, slots: number, to: 'ready' | 'offline' = 'ready'): void =>
+  node.pool(berth).say(report(berth, to, { specHash: `h${slots}` }));
+/** What is to be on disk of it. */
+const kept = (node: NodeDriver) =>
+  node.notes.flatMap((note) => (note.type === 'pool.redeclared' ? [[note.spec.slots, note.overrides?.slots ?? null]] : []));
+const slotsOf = (node: NodeDriver, berth = 'a') => {
+  const { declared, overrides, former } = node.context().roster[berth] ?? {};
+  return [declared?.spec.slots, overrides?.slots ?? null, former?.spec.slots ?? null];
+};
+
+const ready = async (facts: Parameters<typeof bootPool>[0] = {}): Promise<NodeDriver> => {
+  const node = await serving({ poolId: 'a', spec: filed, ...facts });
+  node.discover();
+  state(node, 'a', 1);
+  return node;
+};
+
+const overridden = async (): Promise<NodeDriver> => {
+  const node = await ready();
+  order(node, specOf(2));
+  state(node, 'a--b', 2);
+  settle(node, 'a--b', 'reloaded');
+  node.pool('a').say({ type: 'pool.ended', poolId: 'a' });
+  return node;
+};
+
+describe('an order over the API for a pool of the pools file', () => {
+  it('is kept at once, with what it overrides, and counts once it has come about', async () => {
+    const node = await ready();
+    order(node, specOf(2));
+    expect(kept(node)).toEqual([[2, 1]]);
+    expect(slotsOf(node)).toEqual([2, 1, 1]);
+    state(node, 'a--b', 2);
+    settle(node, 'a--b', 'reloaded');
+    expect(slotsOf(node, 'a--b')).toEqual([2, 1, null]);
+    expect(kept(node)).toEqual([[2, 1]]);
+  });
+
+  it('is not touched by a pools file that says of the pool what it said before', async () => {
+    const node = await overridden();
+    node.pool('a--b').heard.length = 0;
+    configure(node, specOf(1));
+    expect(node.heard('a--b')).toEqual([]);
+    expect(slotsOf(node, 'a--b')).toEqual([2, 1, null]);
+  });
+
+  it.each([
+    ['another engine', specOf(3), [3, null]],
+    ['other times only', specOf(1, { timeouts: { ...filed.timeouts, drain_ms: 1 } }), [1, null]],
+  ])('ends when the file says something else of the pool: %s', async (_, spec, expected) => {
+    const node = await overridden();
+    configure(node, spec);
+    expect(slotsOf(node, 'a--b')).toEqual([expected[0], null, null]);
+    expect(node.context().roster['a']).toMatchObject({ role: 'rising', order: { spec } });
+    expect(kept(node).slice(1)).toHaveLength(1);
+    expect(kept(node).at(-1)?.[1]).toBeNull();
+  });
+
+  it('ends without a new engine when the file comes to say what was ordered', async () => {
+    const node = await overridden();
+    configure(node, specOf(2));
+    expect(node.heard('a--b')).toEqual(['pool.succeeded']);
+    expect(node.context().roster['a']).toBeUndefined();
+    expect(slotsOf(node, 'a--b')).toEqual([2, null, null]);
+    expect(kept(node).at(-1)).toEqual([2, null]);
+  });
+
+  it('ends when what the file says is ordered', async () => {
+    const node = await overridden();
+    order(node, specOf(1));
+    expect(slotsOf(node, 'a--b')).toEqual([1, null, 2]);
+    expect(kept(node).at(-1)).toEqual([1, null]);
+  });
+
+  it.each(['rolled_back', 'given_up'] as const)('is taken back when the engine beside the old one was %s', async (outcome) => {
+    const node = await ready();
+    order(node, specOf(2));
+    settle(node, 'a--b', outcome);
+    expect(slotsOf(node)).toEqual([1, null, null]);
+    expect(kept(node)).toEqual([
+      [2, 1],
+      [1, null],
+    ]);
+  });
+
+  it('is taken back when the pool went back to its old spec in place', async () => {
+    const node = await ready();
+    state(node, 'a', 1, 'offline');
+    order(node, specOf(2));
+    expect(slotsOf(node)).toEqual([2, 1, 1]);
+    state(node, 'a', 1);
+    settle(node, 'a', 'rolled_back');
+    expect(slotsOf(node)).toEqual([1, null, null]);
+  });
+
+  it('stays where the pool came to rest with it', async () => {
+    const node = await ready();
+    state(node, 'a', 1, 'offline');
+    order(node, specOf(2));
+    state(node, 'a', 2, 'offline');
+    settle(node, 'a', 'given_up');
+    expect(slotsOf(node)).toEqual([2, 1, null]);
+    expect(kept(node)).toEqual([[2, 1]]);
+  });
+
+  it('is taken back by a drain before the new engine was ready', async () => {
+    const node = await ready();
+    order(node, specOf(2));
+    node.send({ type: 'pool.commanded', poolId: 'a', command: { type: 'pool.drain', deadlineMs: null, ...tick() }, ...tick() });
+    expect(slotsOf(node)).toEqual([1, null, null]);
+    expect(kept(node).at(-1)).toEqual([1, null]);
+  });
+
+  it('goes back to the order before it where that had come about', async () => {
+    const node = await overridden();
+    order(node, specOf(3));
+    settle(node, 'a', 'rolled_back');
+    expect(slotsOf(node, 'a--b')).toEqual([2, 1, null]);
+    expect(kept(node)).toEqual([
+      [2, 1],
+      [3, 1],
+      [2, 1],
+    ]);
+  });
+
+  it('of which nothing is known but its record is tried by the next daemon, and taken back where it does not come about', async () => {
+    const pool = { poolId: 'a', ...declarationOf(specOf(2)), overrides: filed, run: gpuRun({ poolId: 'a', spec: filed, specHash: 'h1' }) };
+    const node = drive({ boot: found([bootPool(pool)]) });
+    await node.booted();
+    expect(slotsOf(node)).toEqual([2, 1, 1]);
+    node.discover();
+    state(node, 'a', 1);
+    node.pool('a').say({ type: 'adoption.settled', poolId: 'a' });
+    state(node, 'a', 1);
+    expect(node.context().roster['a--b']).toMatchObject({ role: 'rising', order: { spec: { slots: 2 } } });
+    settle(node, 'a--b', 'given_up');
+    expect(slotsOf(node)).toEqual([1, null, null]);
+  });
+});
+
+describe('an order over the API for a pool that was declared there', () => {
+  it('is what is declared of it from now on, until it has come to nothing', async () => {
+    const node = await ready({ origin: 'api' });
+    order(node, specOf(2));
+    expect(node.notes.at(-1)).toMatchObject({ type: 'pool.redeclared', origin: 'api', spec: { slots: 2 }, overrides: null });
+    settle(node, 'a--b', 'rolled_back');
+    expect(node.notes.at(-1)).toMatchObject({ type: 'pool.redeclared', origin: 'api', spec: { slots: 1 }, overrides: null });
+    expect(slotsOf(node)).toEqual([1, null, null]);
+  });
+});
+
+describe('what the pools file orders', () => {
+  it('is not taken back when it is rolled back, so that it is not tried again before the file changes', async () => {
+    const node = await ready();
+    configure(node, specOf(2));
+    settle(node, 'a--b', 'rolled_back');
+    expect(slotsOf(node)).toEqual([2, null, null]);
+    node.pool('a').heard.length = 0;
+    configure(node, specOf(2));
+    expect(node.heard('a')).toEqual([]);
+    expect(kept(node)).toEqual([]);
+  });
+});
