@@ -1,14 +1,14 @@
 /**
- * Says that an engine ended, how, and what it said last; meanwhile keeps its descendants on record, at each health interval.
+ * Says that an engine ended as soon as it has, and then why and what it said last; meanwhile keeps its descendants on record, at
+ * each health interval.
  *
- * Says it once, also for one that had ended before. Undo: stops watching; the engine is not touched.
+ * Says each once, also for one that had ended before. Undo: stops watching; the engine is not touched.
  */
 import { fromCallback } from 'xstate';
 import { causeOf } from '../cause.ts';
 import { stamp } from '../clock.ts';
-import type { EngineFact } from '../machines/events.ts';
 import type { poolActors } from '../machines/pool/actors.ts';
-import type { Cause, EngineExit, RunRecord } from '../machines/vocabulary.ts';
+import type { Cause, RunRecord } from '../machines/vocabulary.ts';
 import { type ReadKernelLog, readKernelLog } from '../os/kernel-log.ts';
 import type { Trees } from './launch/descendants.ts';
 import { endingOf } from './launch/ending.ts';
@@ -30,8 +30,11 @@ export const watchEngine = (deps: WatchEngineDeps): typeof poolActors.watchEngin
     const stopKeeping = keepDescendants(run, deps);
     const stopWatching = deps.launcher.watch(run, (exit) => {
       stopKeeping();
-      void exitedFact(run, exit, deps).then((fact) => {
-        if (!stopped) sendBack(fact);
+      // Of both: when it was seen, not when it was understood.
+      const seen = stamp();
+      sendBack({ type: 'engine.gone', exit, ...seen });
+      void endingOf(run, exit, { pids: deps.trees.pidsOf(run), readKernelLog: deps.readKernelLog ?? readKernelLog }).then((ending) => {
+        if (!stopped) sendBack({ type: 'engine.exited', exit, ...ending, ...seen });
       });
     });
     return () => {
@@ -53,11 +56,4 @@ const keepDescendants = (run: RunRecord, { trees, onTrouble }: WatchEngineDeps):
     stopped = true;
     clearTimeout(timer);
   };
-};
-
-/** Stamped when it was seen, not when it was understood. */
-const exitedFact = async (run: RunRecord, exit: EngineExit, deps: WatchEngineDeps): Promise<EngineFact> => {
-  const seen = stamp();
-  const ending = await endingOf(run, exit, { pids: deps.trees.pidsOf(run), readKernelLog: deps.readKernelLog ?? readKernelLog });
-  return { type: 'engine.exited', exit, ...ending, ...seen };
 };

@@ -40,7 +40,9 @@ export type PoolCommand = Stamp &
 
 /** From watch-engine, watch-start and probe-health, about the engine of this pool. */
 export type EngineFact = Stamp &
+  /** Its process has ended. Why is told by `engine.exited`, once that is known: nothing is to be sent to it meanwhile. */
   (
+    | { readonly type: 'engine.gone'; readonly exit: EngineExit }
     | { readonly type: 'engine.exited'; readonly exit: EngineExit; readonly cause: Cause; readonly tail: readonly string[] }
     /** No sign of progress for `start_stall_ms`. */
     | { readonly type: 'engine.stalled'; readonly cause: Cause }

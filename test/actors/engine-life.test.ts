@@ -20,7 +20,7 @@ import { watchEngine } from '../../src/actors/watch-engine.ts';
 import { watchStart } from '../../src/actors/watch-start.ts';
 import type { EngineFact } from '../../src/machines/events.ts';
 import type { Failure, SpawnInput } from '../../src/machines/pool/actors.ts';
-import type { ModelShape, PoolSpec, RunRecord } from '../../src/machines/vocabulary.ts';
+import type { EngineExit, ModelShape, PoolSpec, RunRecord } from '../../src/machines/vocabulary.ts';
 import { bootId } from '../../src/os/boot-id.ts';
 import { listenerOwner } from '../../src/os/listener-owner.ts';
 import { isAlive, readProcStat } from '../../src/os/proc-stat.ts';
@@ -157,13 +157,14 @@ describe('spawning', () => {
 });
 
 describe('watching', () => {
-  it('says that an engine ended, how, and what it said last', async () => {
+  it('says at once that an engine ended and how, and then why and what it said last', async () => {
     const house = await engineHouse();
     const deps = depsOf(house);
     const { run } = await done(deps.spawn, inputOf('exits', ['7', 'bind: Address already in use']));
     const { facts } = factsOf(deps.watch, { run });
-    await until('the exit', () => facts.length > 0);
+    await until('the exit', () => facts.length > 1);
     expect(facts).toMatchObject([
+      { type: 'engine.gone', exit: { code: 7, signal: null }, mono: Object(facts[1]).mono },
       {
         type: 'engine.exited',
         exit: { code: 7, signal: null },
@@ -181,8 +182,8 @@ describe('watching', () => {
     await writeFile(script, '#!/no/such/interpreter\n', { mode: 0o755 });
     const { run } = await done(deps.spawn, { ...inputOf('exits'), engine: { executable: script, version: null, knownFlags: null } });
     const { facts } = factsOf(deps.watch, { run });
-    await until('the exit', () => facts.length > 0);
-    expect(facts).toMatchObject([{ cause: { code: 'engine_missing', message: expect.stringContaining('interpreter') } }]);
+    await until('the exit', () => facts.length > 1);
+    expect(facts).toMatchObject([{ type: 'engine.gone' }, { cause: { code: 'engine_missing', message: expect.stringContaining('interpreter') } }]);
   });
 
   it('keeps descendants on record, and neither ends nor holds the engine when it stops', async () => {
@@ -378,9 +379,10 @@ describe.skipIf(realEngine === null || tinyModel === null)('the real llama-serve
     expect(await next.owner(run)).toBe('ours');
     const after = factsOf(next.watch, { run });
     expect(await done(deps.stop, { run })).toMatchObject({ survivors: [], killed: false, exit: { code: 0, signal: null } });
-    await until('both daemons to have seen its end', () => watched.facts.length === 1 && after.facts.length === 1);
-    expect(watched.facts).toMatchObject([{ type: 'engine.exited', exit: { code: 0, signal: null } }]);
-    expect(after.facts).toMatchObject([{ type: 'engine.exited', exit: { code: null, signal: null } }]);
+    await until('both daemons to have seen its end', () => watched.facts.length === 2 && after.facts.length === 2);
+    const told = (exit: EngineExit) => ['engine.gone', 'engine.exited'].map((type) => ({ type, exit }));
+    expect(watched.facts).toMatchObject(told({ code: 0, signal: null }));
+    expect(after.facts).toMatchObject(told({ code: null, signal: null }));
     expect(await deps.owner(run)).toBe('none');
   });
 });

@@ -196,7 +196,9 @@ describe('commanding', () => {
   it('says of a pool of the pools file how long a reload holds', async () => {
     const body = { ...ready, operation_id: 'op-1' };
     const { url } = await daemonWith({ 'POST /v2/pools/pool-0/reload': { status: 202, body: { ...body, origin: 'file' } } });
-    expect((await runCommand(['reload', 'pool-0', '--slots', '3', '--url', url])).stdout).toContain("until the pool's own entry in the pools file changes");
+    expect((await runCommand(['reload', 'pool-0', '--slots', '3', '--url', url])).stdout).toContain(
+      "until the pool's own entry in the pools file changes",
+    );
     const declared = await daemonWith({ 'POST /v2/pools/pool-0/reload': { status: 202, body: { ...body, origin: 'api' } } });
     expect((await runCommand(['reload', 'pool-0', '--slots', '3', '--url', declared.url])).stdout).not.toContain('pools file');
   });

@@ -39,7 +39,11 @@ describe('the demo without a terminal', () => {
     expect(demo.stdout()).toMatch(/orchestratord {2}node demo registered: 2 GPUs, pools chat, code, large/);
     await until('both pools at orchestratord', () => demo.stdout().includes('chat ready 4/4, code ready 2/2, large not ready'), 20_000);
     process.kill(Number(engine), 'SIGKILL');
-    await until('its end', () => /chat {2}ready\.\w+ -> draining\.stopping {2}engine\.exited {2}engine_exited: /.test(demo.stdout()), 10_000);
+    await until(
+      'its end',
+      () => /chat {2}draining\.explaining -> draining\.stopping {2}engine\.exited {2}engine_exited: /.test(demo.stdout()),
+      10_000,
+    );
     await until('another engine', () => demo.stdout().match(/the engine of chat is pid/g)?.length === 2, 20_000);
     demo.signal('SIGINT');
     expect([await demo.exited, demo.stderr()]).toEqual([0, '']);

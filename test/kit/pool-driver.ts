@@ -191,7 +191,11 @@ export const drivePool = (inspect: ((event: InspectionEvent) => void) | null, in
     context: () => snapshot().context,
     where: () => pathOf(snapshot().value),
     view: () => poolView(snapshot(), { nodeId: 'n', since: startedAt, gpu: () => ({ totalBytes: 24, freeBytes: 12 }) }),
-    send: (event: BareEvent) => pool.send({ ...event, ...now() } as PoolEvent),
+    send: (event: BareEvent) => {
+      // As whoever watches it: first that it is gone, then why.
+      if (event.type === 'engine.exited') pool.send({ type: 'engine.gone', exit: event.exit, ...now() });
+      pool.send({ ...event, ...now() } as PoolEvent);
+    },
     pass: async (ms: number) => {
       clock.increment(ms);
       await settle();

@@ -206,6 +206,7 @@ describe('a pool of the real chart', () => {
     pool.clock.increment(2_000);
     pool.send({ type: 'engine.loadChanged', load, ...stamp() });
     await start(pool);
+    pool.send({ type: 'engine.gone', exit: { code: 1, signal: null }, ...stamp() });
     pool.send({
       type: 'engine.exited',
       exit: { code: 1, signal: null },
@@ -245,6 +246,7 @@ describe('a pool of the real chart', () => {
     const metrics = createMetrics({ nodeId: 'n', views: { pools: () => [poolStatus()], gpus: () => [], node: () => nodeView() } });
     const pool = livePool(createInspector([metrics]).inspect);
     await start(pool);
+    pool.send({ type: 'engine.gone', exit: { code: 1, signal: null }, ...stamp() });
     pool.send({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: { code: 'engine_exited', message: 'code 1' }, tail: [], ...stamp() });
     await pool.reach('backingOff');
     pool.clock.increment(2_000);

@@ -9,6 +9,8 @@ export const acknowledgeLimitMs = 2_000;
 export const healthGraceMs = 30_000;
 /** A blocked pool looks again by itself, in case a sign was missed. */
 export const blockedRetryMs = 30_000;
+/** Why an engine ended is found out within a second, or not at all. */
+export const explainLimitMs = 2_000;
 /** A tree that could not be watched is looked at again. */
 export const stuckRetryMs = 5_000;
 /** Stable this long after a half-open start closes the breaker. */

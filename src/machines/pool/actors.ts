@@ -85,7 +85,7 @@ export const poolActors = {
   ),
   /** Drops record and port of a process that is not ours. No signal is sent. */
   dropRecord: promise<Stamp, { readonly run: RunRecord }>('dropRecord'),
-  /** engine.exited. */
+  /** engine.gone, and engine.exited once it is known why. */
   watchEngine: callback<{ type: 'watch.none' }, { readonly run: RunRecord }>('watchEngine'),
   /** engine.stalled, while an engine loads. */
   watchStart: callback<{ type: 'watch.none' }, { readonly run: RunRecord; readonly stallMs: number }>('watchStart'),

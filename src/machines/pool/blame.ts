@@ -1,7 +1,7 @@
 /** What a failure makes of a pool's context. Pure; each function returns the parts that change. */
 import { noteFailure } from '../policies/restart.ts';
 import { reasonRow } from '../reasons.ts';
-import type { Cause } from '../vocabulary.ts';
+import type { Cause, EngineExit } from '../vocabulary.ts';
 import type { Blame, PoolContext } from './context.ts';
 import { endingOf, stampOf } from './failure.ts';
 
@@ -35,6 +35,12 @@ export const heldVram = (context: PoolContext, event: unknown, heldBytes: number
   const message = `${held} of VRAM still held ${limitMs} ms (timeouts.vram_release_ms) after the engine ended; see which process holds it with nvidia-smi`;
   const lastError = blameOf(event, { code: 'vram_not_released', message });
   return { lastError, ...(!isOrdered(context) && { reason: lastError }) };
+};
+
+/** Until it is known why. */
+export const unexplained = ({ code, signal }: EngineExit): Cause => {
+  const how = signal === null ? (code === null ? '' : ` with code ${code}`) : ` by ${signal}`;
+  return { code: 'engine_exited', message: `the engine ended${how}; why is being found out` };
 };
 
 export const unkillable = (survivors: readonly number[]): Cause => ({

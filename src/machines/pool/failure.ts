@@ -21,7 +21,7 @@ export const causeOfError = (error: unknown, fallback: ReasonCode): Cause => {
 /** How the engine ended, where that is what the event tells. */
 export const endingOf = (event: unknown): Ending | null => {
   if (field(event, 'type') !== 'engine.exited') return null;
-  const { exit, tail } = event as EngineFact & { readonly type: 'engine.exited' };
+  const { exit, tail } = event as Extract<EngineFact, { readonly type: 'engine.exited' }>;
   return { exit, tail };
 };
 

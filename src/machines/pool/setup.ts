@@ -1,7 +1,16 @@
 /** Types, actors, guards and delays of the pool chart. `actions.ts` adds what is done; `states/` draw the chart. */
 import { setup } from 'xstate';
 import type { PoolEvent } from '../events.ts';
-import { acknowledgeLimitMs, admissionLimitMs, blockedRetryMs, breakerStableMs, startLeftMs, startMaxMs, stuckRetryMs } from '../policies/limits.ts';
+import {
+  acknowledgeLimitMs,
+  admissionLimitMs,
+  blockedRetryMs,
+  breakerStableMs,
+  explainLimitMs,
+  startLeftMs,
+  startMaxMs,
+  stuckRetryMs,
+} from '../policies/limits.ts';
 import { poolActors } from './actors.ts';
 import type { PoolContext, PoolInput } from './context.ts';
 import { stampOf } from './failure.ts';
@@ -14,6 +23,7 @@ export const base = setup({
   delays: {
     admissionLimit: admissionLimitMs,
     acknowledgeLimit: acknowledgeLimitMs,
+    explainLimit: explainLimitMs,
     blockedRetry: blockedRetryMs,
     breakerStable: breakerStableMs,
     stuckRetry: stuckRetryMs,

@@ -208,6 +208,30 @@ describe('a ready pool whose engine is lost', () => {
     }
   });
 
+  it('takes no work from the moment its process is gone, and is ended once it is known why', async () => {
+    const pool = await ready();
+    pool.send({ type: 'engine.gone', exit: { code: null, signal: 'SIGKILL' } });
+    expect(pool.where()).toBe('draining.explaining');
+    expect(pool.view()).toMatchObject({ ready: false, reason: { code: 'engine_exited' } });
+    expect(pool.view().reason?.message).toMatch(/^the engine ended by SIGKILL; why/);
+    expect(pool.reports.at(-1)).toMatchObject({ type: 'pool.changed', ready: false });
+    pool.send({ type: 'engine.exited', exit: { code: null, signal: 'SIGKILL' }, cause: because('oom_killed'), tail: ['last words'] });
+    expect(pool.where()).toBe('draining.stopping');
+    expect(pool.view()).toMatchObject({ reason: { code: 'oom_killed' }, last_error: { code: 'oom_killed', tail: ['last words'] } });
+  });
+
+  it.each([
+    [{ code: 3, signal: null }, 'the engine ended with code 3; why is being found out'],
+    [{ code: null, signal: null }, 'the engine ended; why is being found out'],
+  ])('is ended also where nobody finds out why: %j', async (exit, message) => {
+    const pool = await ready();
+    pool.send({ type: 'engine.gone', exit });
+    await pool.pass(2_000);
+    expect(pool.where()).toBe('draining.stopping');
+    await end(pool);
+    expect(pool.view()).toMatchObject({ substate: 'backingOff', reason: { code: 'engine_exited', message } });
+  });
+
   it('that ended with code 0 is at its end, not in a crash', async () => {
     const pool = await ready();
     pool.send({ type: 'engine.exited', exit: { code: 0, signal: null }, cause: because('engine_completed'), tail: [] });

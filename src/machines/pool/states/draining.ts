@@ -99,6 +99,12 @@ export const draining = pool.createStateConfig({
         ],
       },
     },
+    /** It served, and its process has ended: nothing is sent there any more while it is found out why. */
+    explaining: {
+      tags: 'live',
+      on: { 'engine.exited': { target: 'stopping', actions: { type: 'blame', params: ({ event }) => event } } },
+      after: { explainLimit: 'stopping' },
+    },
     stopping: {
       tags: 'live',
       entry: ['stopWatching', { type: 'remember', params: { phase: 'stopping' } }],

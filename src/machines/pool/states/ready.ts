@@ -1,6 +1,7 @@
 /** Dispatchable. `suspect`: some probes in a row failed, fewer than the threshold. */
 import { healthGraceMs } from '../../policies/limits.ts';
 import { pool } from '../actions.ts';
+import { unexplained } from '../blame.ts';
 
 export const ready = pool.createStateConfig({
   initial: 'healthy',
@@ -79,11 +80,11 @@ export const ready = pool.createStateConfig({
       guard: { type: 'isOfOwnSpec', params: ({ event }) => event },
       actions: [{ type: 'adjustSpec', params: ({ event }) => event }, 'stopWatching', { type: 'startWatching', params: { pace: 'steady' } }],
     },
-    'engine.exited': {
+    'engine.gone': {
       guard: 'isManaged',
-      target: '#pool.draining.stopping',
+      target: '#pool.draining.explaining',
       actions: [
-        { type: 'blame', params: ({ event }) => event },
+        { type: 'blame', params: ({ event }) => ({ cause: unexplained(event.exit) }) },
         { type: 'beginDrain', params: { why: 'crash', deadlineMs: 0 } },
       ],
     },
