@@ -27,8 +27,9 @@ token before it in force.
 ## Pools file
 
 YAML 1.2, at most 1 MiB. Unknown keys and keys that stand twice are mistakes. \`docs/schemas/pools.schema.json\` is the JSON
-Schema for editors, \`examples/pools.yaml\` an example, and \`pool-managerd config check FILE\` checks a file, also what holds
-between several keys. [Engines](engines.md) tells what each of them needs. At the top stand \`version\` (1, optional) and \`pools\`, a list of at most 1000. Of each pool:
+Schema for editors; it is installed as \`/usr/share/pool-managerd/pools.schema.json\`, is in the package for npm, and comes from
+\`pool-managerd config schema\`. \`pool-managerd config example\` writes an example whose first line leads editors to it, and
+\`pool-managerd config check FILE\` checks a file, also what holds between several keys. [Engines](engines.md) tells what each of them needs. At the top stand \`version\` (1, optional) and \`pools\`, a list of at most 1000. Of each pool:
 
 | key | value | default | meaning |
 |---|---|---|---|

@@ -1,9 +1,17 @@
-/** A commented pools file to start from; `examples/pools.yaml` is this text. */
+/** A commented pools file to start from. Its first line leads editors to the JSON Schema, wherever that is for whoever reads it. */
 
-export const examplePools = `# yaml-language-server: $schema=../docs/schemas/pools.schema.json
+/** `schema`: path or URL of the JSON Schema; null: none was installed, and the text says how to make one beside it. */
+export const exampleFor = (schema: string | null): string => `${schema === null ? besideIt : lineFor(schema)}
 #
-# The pools of one GPU machine. POOL_MANAGERD_CONFIG names this file; without it, pools.yaml in the working directory is read.
-# Check it with: pool-managerd config check FILE. Every key is described in docs/configuration.md.
+${pools}`;
+
+const lineFor = (schema: string): string => `# yaml-language-server: $schema=${schema}`;
+
+const besideIt = `${lineFor('pools.schema.json')}
+# For an editor that reads the line above, write that file beside this one: pool-managerd config schema > pools.schema.json`;
+
+const pools = `# The pools of one GPU machine. POOL_MANAGERD_CONFIG names this file; without it, pools.yaml in the working directory is read.
+# Check it with: pool-managerd config check FILE. Every key is described in the schema, and in docs/configuration.md.
 version: 1
 
 pools:
@@ -49,3 +57,6 @@ pools:
         path: /metrics
         metrics: [embedder_requests_running, embedder_requests_waiting]
 `;
+
+/** `examples/pools.yaml`, in a clone and in the package for npm, where the schema lies at the same place. */
+export const examplePools = exampleFor('../docs/schemas/pools.schema.json');

@@ -1,5 +1,6 @@
 /** The pools file for a person at the command line: is it right, what may be in it, what does one look like. */
-import { examplePools } from './example.ts';
+import { exampleFor } from './example.ts';
+import { installedSchema } from './installed-schema.ts';
 import { poolsJsonSchema } from './json-schema.ts';
 import { mostPoolsBytes, parsePools } from './pools-file.ts';
 import { readSmallFile } from './read-file.ts';
@@ -13,5 +14,5 @@ export const configTools = {
     return result.ok ? [] : result.mistakes;
   },
   schema: poolsJsonSchema,
-  example: (): string => examplePools,
+  example: (): string => exampleFor(installedSchema()),
 };

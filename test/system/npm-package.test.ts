@@ -1,8 +1,9 @@
 /** The package for npm: what is in it, and that it works where it is installed, with no network and nothing beside it. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, realpathSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makePackage } from '../../tools/build/package.ts';
 
@@ -40,6 +41,7 @@ describe('the package', () => {
         'README.md',
         'bin/find-node.js',
         'bin/pool-managerd.js',
+        'docs/schemas/pools.schema.json',
         'examples/pools.yaml',
         'lib',
         'lib/src/http/dashboard/page',
@@ -63,6 +65,16 @@ describe('the package', () => {
         .split('\n')
         .sort(),
     ).toEqual(['.bin', '.package-lock.json', 'pool-managerd'].sort());
+  });
+
+  it.each(['config example', 'its own example'])('leads editors from %s to the schema that is in it', (which) => {
+    const home = join(dir, 'node_modules/pool-managerd');
+    const text =
+      which === 'config example'
+        ? execFileSync(process.execPath, [command, 'config', 'example'], { encoding: 'utf8' })
+        : readFileSync(join(home, 'examples/pools.yaml'), 'utf8');
+    const [, path = ''] = /^# yaml-language-server: \$schema=(\S+)/.exec(text) ?? [];
+    expect(resolve(home, 'examples', path)).toBe(realpathSync(join(home, 'docs/schemas/pools.schema.json')));
   });
 
   it('walks the tour of the demo where it is installed', () => {

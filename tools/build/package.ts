@@ -18,7 +18,7 @@ const scripts = {
   [threadScript]: 'src/provisioning/jobs/worker.ts',
 } as const;
 
-const copied = ['bin', 'README.md', 'CHANGELOG.md', 'LICENSE', 'examples/pools.yaml'] as const;
+const copied = ['bin', 'README.md', 'CHANGELOG.md', 'LICENSE', 'examples/pools.yaml', 'docs/schemas/pools.schema.json'] as const;
 
 /** Nothing is to be installed beside it but Node. */
 const manifest = (): object => {

@@ -56,7 +56,10 @@ describe.skipIf(whyNot !== null)('the package', () => {
     expect((await machine.run(['systemctl', 'is-active', 'pool-managerd.service'])).stdout.trim()).toBe('inactive');
     expect(await machine.ok(['pool-managerd', 'config', 'check', '/etc/pool-managerd/pools.yaml'])).toMatch(/./);
     for (const user of ['pool-managerd', 'llama-engine']) await machine.ok(['id', user]);
-    for (const path of ['/usr/share/man/man8/pool-managerd.8.gz', '/usr/share/bash-completion/completions/pool-managerd'])
+    const schema = '/usr/share/pool-managerd/pools.schema.json';
+    expect(await machine.ok(['pool-managerd', 'config', 'example'])).toContain(`$schema=${schema}\n`);
+    expect(await machine.ok(['head', '--lines=1', '/usr/share/doc/pool-managerd/examples/pools.yaml'])).toContain(`$schema=${schema}\n`);
+    for (const path of [schema, '/usr/share/man/man8/pool-managerd.8.gz', '/usr/share/bash-completion/completions/pool-managerd'])
       expect(await isThere(path), path).toBe(true);
     await machine.ok(['bash', '-n', '/usr/share/bash-completion/completions/pool-managerd']);
   });
