@@ -52,14 +52,19 @@ const mostBytes = 32 * 1024 ** 3;
 export const engineKey = ({ engine, checksum, executable }: Pick<WantedEngine, 'engine' | 'checksum' | 'executable'>): string =>
   `${engine}-${checksum.slice('sha256:'.length, 'sha256:'.length + 24)}${executable === null ? '' : `-${shortHash(executable).slice(0, 8)}`}`;
 
+/** Where it is, or would be. */
+export const releaseDir = (
+  { paths, baseDir }: Pick<InstallDeps, 'paths' | 'baseDir'>,
+  wanted: Pick<WantedEngine, 'engine' | 'checksum' | 'executable' | 'installDir'>,
+): string => join(wanted.installDir === null ? paths.engines : resolve(baseDir, wanted.installDir), engineKey(wanted));
+
 export const engineLock = ({ locks }: StorePaths, dir: string): string => join(locks, `engine-${shortHash(dir)}.lock`);
 
 /** Rejects with CauseError, or with the reason of the signal. */
 export const createInstallEngine = (deps: InstallDeps): InstallEngine => {
   const flights = createFlights<EnginePresent>();
   return (wanted, passenger) => {
-    const root = wanted.installDir === null ? deps.paths.engines : resolve(deps.baseDir, wanted.installDir);
-    const dir = join(root, engineKey(wanted));
+    const dir = releaseDir(deps, wanted);
     return flights.join(dir, passenger, async (report, signal) => {
       const lock = engineLock(deps.paths, dir);
       const installed =

@@ -28,6 +28,20 @@ export const findOnHub = async (
   passenger: Passenger,
 ): Promise<string> => {
   const { repo, file, revision } = asked;
+  const path = await presentOnHub({ hub, store, hubDir }, asked, wanted);
+  if (path !== null) return path;
+  const repository = await askRepository(hub, repo, revision);
+  const choice = chooseFiles(repository, { file, quant: wanted.quant, engine: wanted.engine });
+  const planned = { asked: questionOf(asked, wanted), hubDir, endpoint: hub.endpoint(), token: await hub.token(), reference: wanted.reference };
+  return (await ensure(store, planHub(repository, choice, planned), passenger)).path;
+};
+
+/** Asks nobody. Null: the hub is to be asked. Throws CauseError where it must not be. */
+export const presentOnHub = async (
+  { hub, store, hubDir }: Omit<HubStore, 'ensure'>,
+  asked: HubReference,
+  wanted: WantedModel,
+): Promise<string | null> => {
   if (wanted.checksum !== null) {
     throw new CauseError({
       code: 'invalid_spec',
@@ -35,22 +49,23 @@ export const findOnHub = async (
         'expected no `model_source.checksum` with hf:, since the hub names the digest of every file, found one; pin a commit with @revision instead',
     });
   }
-  const form = wanted.engine === null ? null : wanted.engine === 'llamacpp' ? 'file' : 'folder';
-  const question: Asked = { repo, file, revision, quant: wanted.quant, form };
-  const key = hubKey(hubDir, question);
   if (!wanted.refresh) {
-    const present = await presentModel(store.modelRecords, key);
+    const { repo, file, revision } = asked;
+    const present = await presentModel(store.modelRecords, hubKey(hubDir, questionOf(asked, wanted)));
     const path = present?.path ?? (file === null ? null : await inHubCache(hubDir, repo, revision, file));
     if (path !== null) return path;
   }
-  if (hub.offline) {
-    throw new CauseError({
-      code: 'model_missing',
-      message: `expected ${wanted.reference} in ${hubDir}, found it not there, or not whole; HF_HUB_OFFLINE is set, so that it is not asked for`,
-    });
-  }
-  const repository = await askRepository(hub, repo, revision);
-  const choice = chooseFiles(repository, { file, quant: wanted.quant, engine: wanted.engine });
-  const planned = { asked: question, hubDir, endpoint: hub.endpoint(), token: await hub.token(), reference: wanted.reference };
-  return (await ensure(store, planHub(repository, choice, planned), passenger)).path;
+  if (!hub.offline) return null;
+  throw new CauseError({
+    code: 'model_missing',
+    message: `expected ${wanted.reference} in ${hubDir}, found it not there, or not whole; HF_HUB_OFFLINE is set, so that it is not asked for`,
+  });
 };
+
+const questionOf = ({ repo, file, revision }: HubReference, { quant, engine }: WantedModel): Asked => ({
+  repo,
+  file,
+  revision,
+  quant,
+  form: engine === null ? null : engine === 'llamacpp' ? 'file' : 'folder',
+});

@@ -59,6 +59,13 @@ export const isPackageKey = (key: string, named: Named): boolean => {
   return named.lock === null ? key === start : key.startsWith(`${start}-`);
 };
 
+/** Where it is, or would be, with its lock file as it is now. Throws CauseError where that cannot be read. */
+export const packageDir = async (deps: Pick<PackageDeps, 'paths' | 'baseDir'>, wanted: Named): Promise<string> =>
+  join(deps.paths.engines, packageKey(wanted, (await lockOf(deps, wanted))?.sha256 ?? null));
+
+const lockOf = async ({ baseDir }: Pick<PackageDeps, 'baseDir'>, { lock }: Named): Promise<Lock | null> =>
+  lock === null ? null : readLock(resolve(baseDir, lock));
+
 interface Lock {
   readonly path: string;
   readonly sha256: string;
@@ -68,7 +75,7 @@ interface Lock {
 export const createInstallPackage = (deps: PackageDeps): InstallPackage => {
   const flights = createFlights<EnginePresent>();
   return async (wanted, passenger) => {
-    const lock = wanted.lock === null ? null : await readLock(resolve(deps.baseDir, wanted.lock));
+    const lock = await lockOf(deps, wanted);
     const key = packageKey(wanted, lock?.sha256 ?? null);
     const dir = join(deps.paths.engines, key);
     return flights.join(dir, passenger, async (report, signal) => {

@@ -55,14 +55,18 @@ const usualSilenceMs = 1_800_000;
 export const sourceKeyStart = ({ engine, repo, ref }: Pick<WantedSource, 'engine' | 'repo' | 'ref'>): string =>
   `${engine}-src-${shortHash(`${repo} ${ref}`).slice(0, 12)}`;
 
+/** For these cards. */
+export const sourceKey = (wanted: Omit<WantedSource, 'cacheDir'>, architectures: readonly string[]): string => {
+  const { submodules, cmakeFlags, generator } = wanted;
+  return `${sourceKeyStart(wanted)}-${shortHash(JSON.stringify([submodules, cmakeFlags, generator, architectures])).slice(0, 12)}`;
+};
+
 /** Rejects with CauseError, or with the reason of the signal. */
 export const createBuildSource = (deps: SourceDeps): BuildSource => {
   const flights = createFlights<EnginePresent>();
   return async (wanted, passenger) => {
     const architectures = await deps.architectures();
-    const { submodules, cmakeFlags, generator } = wanted;
-    const how = shortHash(JSON.stringify([submodules, cmakeFlags, generator, architectures])).slice(0, 12);
-    const key = `${sourceKeyStart(wanted)}-${how}`;
+    const key = sourceKey(wanted, architectures);
     const dir = join(deps.paths.engines, key);
     return flights.join(dir, passenger, async (report, signal) => {
       const waits = (): void => report.phase('building');
