@@ -33,7 +33,7 @@ export const provisionEngine = (deps: ProvisionEngineDeps): typeof poolActors.pr
       if (work !== null) return { ...(await work.run({ report: tellPool(self, 'engine'), signal })), ...stamp() };
       const adapter = adapterFor(spec.engine);
       const named = spec.provisioning.mode === 'external' ? spec.provisioning.executable : null;
-      const executable = await findExecutable(named, adapter, { baseDir: deps.baseDir, path: deps.path ?? process.env['PATH'] ?? '' });
+      const executable = await findExecutable(named, spec.engine, { baseDir: deps.baseDir, path: deps.path ?? process.env['PATH'] ?? '' });
       return { executable, ...(await ask(executable, adapter, askingEnvironment(), signal)), ...stamp() };
     } catch (thrown) {
       throw { cause: causeOf(thrown, 'engine_missing'), ...stamp() } satisfies Failure;

@@ -13,7 +13,7 @@ const general: readonly Example[] = [
   ['pool-managerd drain pool-0 --deadline 30s', 'stop it when its work is done, after 30 s at the latest'],
   ['pool-managerd logs pool-0 -f', 'what its engine writes'],
   ['pool-managerd events -f --json', 'every transition, one JSON per line'],
-  ['pool-managerd doctor', 'driver, devices, ports, disk, limits of this machine'],
+  ['pool-managerd doctor', 'this machine and its pools file, before the daemon is started'],
   ['pool-managerd pull', 'fetch what the pools file names, before anything is started'],
   ['pool-managerd prune', 'what no pool uses; --yes removes it'],
   ['pool-managerd inspect pool-0', 'its chart at work: events, guards, actions'],
@@ -37,6 +37,7 @@ const own: Readonly<Record<string, readonly Example[]>> = {
   ],
   doctor: [
     ['pool-managerd doctor', 'everything, in words'],
+    ['pool-managerd doctor --pools /etc/pool-managerd/pools.yaml', 'with another pools file'],
     ['pool-managerd doctor --json', 'for a script; exit code 1 where something fails'],
   ],
   pull: [

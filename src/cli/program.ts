@@ -144,14 +144,6 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
         json: isSet(options, 'json'),
       });
     });
-  program
-    .command('doctor')
-    .description('what of this machine would keep the daemon or its engines from working, each with what to do (exit 1 when something fails)')
-    .action(async (_own: Options, command: Command) => {
-      const options = command.optsWithGlobals<Options>();
-      const colour = context.stdout.isTTY === true && context.env['NO_COLOR'] === undefined;
-      return (await import('./local/doctor/doctor.ts')).doctor(context, { json: isSet(options, 'json'), colour });
-    });
   addStoreCommands(program, context);
   program
     .command('completion')
@@ -175,11 +167,19 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
     .action(() => configExample(context));
 };
 
-/** Engines and models on this machine. */
+/** The machine, and engines and models on it. */
 const addStoreCommands = (program: Command, context: CliContext): void => {
   const local = (name: string, summary: string): Command =>
     program.command(name).description(summary).option('--pools <file>', 'the pools file (default: POOL_MANAGERD_CONFIG, or pools.yaml)');
   const given = (command: Command): Options => command.optsWithGlobals<Options>();
+  local(
+    'doctor',
+    'what of this machine or of its pools file would keep the daemon or its engines from working, each with what to do (exit 1 when something fails)',
+  ).action(async (_own: Options, command: Command) => {
+    const options = given(command);
+    const colour = context.stdout.isTTY === true && context.env['NO_COLOR'] === undefined;
+    return (await import('./local/doctor/doctor.ts')).doctor(context, { poolsFile: text(options, 'pools'), json: isSet(options, 'json'), colour });
+  });
   local('pull [model]', 'fetch a model, or all engines and models that the pools file names, before anything is started')
     .option('--pool <id>', 'only what this pool needs')
     .option('--checksum <digest>', 'what the model must hash to, as sha256:…')

@@ -1,64 +1,11 @@
 /** `doctor` on machines made here: what it finds, what it says is to be done, and that it ends with 1 when something fails. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, type TestContext } from 'vitest';
-import type { CliContext } from '../../src/cli/context.ts';
-import type { Check } from '../../src/cli/local/doctor/check.ts';
-import { doctor } from '../../src/cli/local/doctor/doctor.ts';
-import { freePorts } from '../kit/free-ports.ts';
-import type { Scenario } from '../kit/nvidia-smi.ts';
+import { describe, expect, it } from 'vitest';
+import { examine, machine, named } from '../kit/examined-machine.ts';
 import { runCommand } from '../kit/run-command.ts';
-import { scriptedDriver } from '../kit/scripted-driver.ts';
 
-interface Machine {
-  readonly dev: string;
-  readonly proc: string;
-  readonly env: Readonly<Record<string, string>>;
-}
-
-/** With all that is needed; what a test takes away is what it is about. */
-const machine = async (t: TestContext, scenario: Scenario): Promise<Machine> => {
-  const driver = await scriptedDriver(t, scenario);
-  const dir = await mkdtemp(join(tmpdir(), 'doctor-'));
-  t.onTestFinished(() => rm(dir, { recursive: true, force: true }));
-  const [dev, proc] = [join(dir, 'dev'), join(dir, 'proc')];
-  await mkdir(dev);
-  for (const name of ['nvidiactl', 'nvidia-uvm', 'nvidia0', 'nvidia1']) await writeFile(join(dev, name), '');
-  await mkdir(join(proc, 'driver/nvidia'), { recursive: true });
-  await mkdir(join(proc, 'self'));
-  await writeFile(join(proc, 'driver/nvidia/version'), 'NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  590.48.01  Release Build\n');
-  await writeFile(
-    join(proc, 'self/limits'),
-    'Limit                     Soft Limit           Hard Limit           Units\nMax open files            1048576              1048576              files\n',
-  );
-  const { first } = await freePorts(2);
-  return {
-    dev,
-    proc,
-    env: {
-      ...driver.env,
-      POOL_MANAGERD_STATE_DIR: join(dir, 'state'),
-      POOL_MANAGERD_RUNTIME_DIR: join(dir, 'engines'),
-      POOL_MANAGERD_CACHE_DIR: join(dir, 'cache'),
-      POOL_MANAGERD_BIND_ADDR: `127.0.0.1:${first}`,
-      PROMETHEUS_METRICS_PORT: '0',
-    },
-  };
-};
-
-const examine = async ({ dev, proc, env }: Machine): Promise<{ readonly checks: readonly Check[]; readonly failure: string | null }> => {
-  let said = '';
-  const stdout = { write: (text: string) => (said += text) } as unknown as CliContext['stdout'];
-  const failure = await doctor({ env, stdout } as unknown as CliContext, { json: true, colour: false, dev, proc }).then(
-    () => null,
-    (thrown: Error) => thrown.message,
-  );
-  return { checks: JSON.parse(said).checks, failure };
-};
-
-const named = (checks: readonly Check[], name: string): Check | undefined => checks.find((check) => check.name === name);
 const deep = (persistence: string, pending = 'No', uncorrected = 0): string =>
   `<persistence_mode>${persistence}</persistence_mode><remapped_rows><remapped_row_pending>${pending}</remapped_row_pending></remapped_rows><ecc_errors><volatile><dram_uncorrectable>${uncorrected}</dram_uncorrectable></volatile></ecc_errors>`;
 

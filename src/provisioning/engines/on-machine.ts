@@ -5,8 +5,8 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { CauseError } from '../../cause.ts';
-import type { EngineAdapter } from '../../engines/adapter.ts';
-import type { Cause } from '../../machines/vocabulary.ts';
+import { adapterFor } from '../../engines/index.ts';
+import type { Cause, EngineName } from '../../machines/vocabulary.ts';
 
 export interface WhereEnginesAre {
   /** Folder of the pools file: relative paths begin here. */
@@ -16,11 +16,8 @@ export interface WhereEnginesAre {
 }
 
 /** `executable`: as the pool names it; null: by the usual name of the engine. Throws CauseError `engine_missing`. */
-export const findExecutable = (
-  executable: string | null,
-  adapter: Pick<EngineAdapter, 'name' | 'executables'>,
-  { baseDir, path }: WhereEnginesAre,
-): Promise<string> => (executable === null ? onPath(adapter, path) : named(executable, baseDir, path));
+export const findExecutable = (executable: string | null, engine: EngineName, { baseDir, path }: WhereEnginesAre): Promise<string> =>
+  executable === null ? onPath(engine, path) : named(executable, baseDir, path);
 
 /** Null: it is a regular file that may be executed. */
 export const whyNotExecutable = async (path: string): Promise<string | null> => {
@@ -51,11 +48,12 @@ const named = async (executable: string, baseDir: string, path: string): Promise
   return absolute;
 };
 
-const onPath = (adapter: Pick<EngineAdapter, 'name' | 'executables'>, path: string): Promise<string> => {
-  if (adapter.executables.length > 0) return firstOn(path, adapter.executables);
+const onPath = (engine: EngineName, path: string): Promise<string> => {
+  const { executables } = adapterFor(engine);
+  if (executables.length > 0) return firstOn(path, executables);
   throw new CauseError({
     code: 'engine_missing',
-    message: `expected \`provisioning.executable\`, since the engine ${adapter.name} has no name to look for on the PATH, found none`,
+    message: `expected \`provisioning.executable\`, since the engine ${engine} has no name to look for on the PATH, found none`,
   });
 };
 

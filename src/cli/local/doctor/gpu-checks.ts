@@ -1,4 +1,4 @@
-/** Cards, driver, device nodes: what engines need of the machine's GPUs. Asks the driver by its own tool, once, with a deadline. */
+/** Cards, driver, device nodes: what engines need of the machine's GPUs. */
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,8 +6,7 @@ import { isCause } from '../../../cause.ts';
 import { findingOf } from '../../../gpu/finding.ts';
 import { findNvidiaDisplays, type PciFinding } from '../../../gpu/pci.ts';
 import { driverSpelling } from '../../../gpu/pci-address.ts';
-import type { GpuSource } from '../../../gpu/source.ts';
-import type { GpuFact, Inventory } from '../../../machines/vocabulary.ts';
+import type { Cause, GpuFact, Inventory } from '../../../machines/vocabulary.ts';
 import { type Check, fail, inWords, ok, unknown, warn } from './check.ts';
 
 export interface GpuPlaces {
@@ -17,12 +16,9 @@ export interface GpuPlaces {
   readonly proc: string;
 }
 
-const readDeadlineMs = 10_000;
-
-export const gpuChecks = async (source: GpuSource, places: GpuPlaces): Promise<readonly Check[]> => {
+/** `read`: what the driver says of its cards, or why it cannot be asked. */
+export const gpuChecks = async (read: Inventory | Cause, places: GpuPlaces): Promise<readonly Check[]> => {
   const bus = await findNvidiaDisplays(places.pciDevices);
-  source.wantDeep?.();
-  const read = await source.read(readDeadlineMs);
   const nodes = await nodeChecks(places, isCause(read) ? 0 : read.gpus.length);
   if (isCause(read)) return [busCheck(bus), fail('driver', 'it cannot be asked', read.message), ...nodes];
   return [

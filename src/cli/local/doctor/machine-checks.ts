@@ -1,10 +1,10 @@
 /** What the daemon needs of the machine besides GPUs: directories, ports, limits, clock, the kernel's log. Changes nothing. */
 import { constants } from 'node:fs';
 import { access, readFile, stat, statfs } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Environment } from '../../../config/environment.ts';
 import { followKernelLog, type Standing } from '../../../os/follow-kernel-log.ts';
+import { bindingFails } from './binding.ts';
 import { type Check, fail, inWords, ok, unknown, warn } from './check.ts';
 
 const gib = 1024 ** 3;
@@ -57,13 +57,6 @@ const portCheck = async (name: string, host: string, port: number): Promise<Chec
     ? warn(name, `${host}:${port} is in use`, 'fine if it is pool-managerd (pool-managerd status); else end that process or set another port')
     : fail(name, `${host}:${port}: ${problem}`, 'set an address of this machine');
 };
-
-const bindingFails = (host: string, port: number): Promise<string | null> =>
-  new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', (error) => resolve(error.message));
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(null)));
-  });
 
 const mostTried = 32;
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { judgeEnvironment } from '../../../config/environment.ts';
+import { type Judgement, judgeEnvironment } from '../../../config/environment.ts';
 import { loadPools } from '../../../config/pools-file.ts';
 import { architecturesOf } from '../../../gpu/architectures.ts';
 import { chooseSource, type GpuSourceSetting } from '../../../gpu/choose-source.ts';
@@ -28,11 +28,16 @@ export interface StoreAround {
 
 const nothingAsked = { ok: true, pools: [] } as const;
 
-/** `poolsFile`: named on the command line; null: as for the daemon; `none`: it is not asked what pools there are. */
-export const lookAround = ({ env }: CliContext, poolsFile: string | null, pools: 'asked' | 'none' = 'asked'): StoreAround => {
+/** The variables as the daemon would judge them. `poolsFile`: named on the command line; null: as for the daemon. */
+export const judgeAround = ({ env }: Pick<CliContext, 'env'>, poolsFile: string | null): Judgement & { readonly home: string } => {
   const given = poolsFile === null ? env : { ...env, POOL_MANAGERD_CONFIG: resolve(poolsFile) };
   const home = env['HOME'] ?? homedir();
-  const { environment, mistakes } = judgeEnvironment(given, { hostname: hostname(), home, cwd: process.cwd() });
+  return { ...judgeEnvironment(given, { hostname: hostname(), home, cwd: process.cwd() }), home };
+};
+
+/** `none`: it is not asked what pools there are. */
+export const lookAround = ({ env }: CliContext, poolsFile: string | null, pools: 'asked' | 'none' = 'asked'): StoreAround => {
+  const { environment, mistakes, home } = judgeAround({ env }, poolsFile);
   const loaded = pools === 'none' ? nothingAsked : loadPools(environment.poolsFile);
   const all = [...mistakes, ...(loaded.ok ? [] : loaded.mistakes)];
   if (!loaded.ok || all.length > 0) throw new CliError(all.join('\n'), exitCodes.configuration);

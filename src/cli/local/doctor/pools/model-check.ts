@@ -1,0 +1,28 @@
+/** The model of a pool: on the machine, in the cache, or still to be downloaded. Nothing is asked, fetched or hashed for it. */
+import type { PoolSpec } from '../../../../machines/vocabulary.ts';
+import { shownUrl } from '../../../../provisioning/fetch/failures.ts';
+import { lookForModel, type WantedModel } from '../../../../provisioning/models/find-model.ts';
+import { inspectModel } from '../../../../provisioning/models/inspect.ts';
+import { modelOf } from '../../../../provisioning/provisioning.ts';
+import { bytes } from '../../../words.ts';
+import { type Check, ok } from '../check.ts';
+import type { PoolsAround } from './around.ts';
+
+const name = 'model';
+
+/** Null: the pool needs none. Throws CauseError where a start would. */
+export const modelCheck = async (spec: PoolSpec, around: PoolsAround): Promise<Check | null> => {
+  const wanted = modelOf(spec, false);
+  if (wanted === null) return null;
+  const path = await lookForModel(around, wanted);
+  if (path === null) return ok(name, `${shown(wanted)} is not here yet: downloaded at the first start, or now by pool-managerd pull`);
+  const found = await inspectModel(path, spec);
+  const size = found.bytes === null ? 'of a size that is not known' : bytes(found.bytes);
+  return ok(name, `${path}, ${size}${isPath(wanted) && wanted.checksum !== null ? ', its checksum is verified at the start' : ''}`);
+};
+
+/** What is fetched was verified when it came. */
+const isPath = ({ reference }: WantedModel): boolean => !/^(?:https?|hf):/i.test(reference);
+
+/** A query may be a secret. */
+const shown = ({ reference }: WantedModel): string => (/^https?:/i.test(reference) ? shownUrl(reference) : reference);
