@@ -10,8 +10,10 @@ import { stamp } from '../clock.ts';
 import { adapterFor } from '../engines/index.ts';
 import type { ProbePace, poolActors } from '../machines/pool/actors.ts';
 import type { ProbeOutcome, RunRecord } from '../machines/vocabulary.ts';
+import { overOneLine } from './ask-engine.ts';
 import { keepCanary } from './probe/canary.ts';
 import { watchEmptiness } from './probe/emptiness.ts';
+import { probeEndpoint } from './probe/endpoint-of.ts';
 import type { HostSuspicion } from './probe/host-suspicion.ts';
 import { type Probe, type ProbeDeps, probeOnce } from './probe/probe-once.ts';
 import { type ResidencyDeps, watchResidency } from './probe/residency.ts';
@@ -46,8 +48,10 @@ export const probeHealth = (deps: ProbeHealthDeps): typeof poolActors.probeHealt
     const ask = async (pace: ProbePace, signal: AbortSignal): Promise<void> => {
       const emptiness = watchEmptiness();
       for (let round = 0; !signal.aborted; round += 1) {
-        const answered = await probeOnce(run, deps, { emptying: pace === 'emptying', signal });
-        const probe = await canary.judge(standstill.judge(answered, stamp().mono), signal);
+        const probe = await overOneLine(probeEndpoint(run), async (line) => {
+          const answered = await probeOnce(run, deps, { emptying: pace === 'emptying', signal, line });
+          return canary.judge(standstill.judge(answered, stamp().mono), line, signal);
+        });
         if (signal.aborted) return;
         // One that has yet to load fails for nobody's fault.
         const hostSuspected = (pace !== 'loading' || teller.hasPassed()) && watched.note(outcomeOf(probe), stamp().mono);

@@ -12,7 +12,7 @@ import type { EngineAdapter } from '../engines/adapter.ts';
 import { adapterFor } from '../engines/index.ts';
 import type { Failure, ProveInput, poolActors } from '../machines/pool/actors.ts';
 import type { Cause, Load, Proof, Residency, RunRecord, Stamp } from '../machines/vocabulary.ts';
-import { askEngine } from './ask-engine.ts';
+import { type EngineLine, overOneLine } from './ask-engine.ts';
 import { probeEndpoint } from './probe/endpoint-of.ts';
 import { type ProbeDeps, probeOnce } from './probe/probe-once.ts';
 import { measureResidency, type ResidencyDeps } from './probe/residency.ts';
@@ -50,7 +50,7 @@ const prove = async (input: ProveInput, deps: ProveReadinessDeps, signal: AbortS
     case 'adopted':
       return proveAdopted(run, input.proof, deps, signal);
     case 'attached':
-      return { ...proofOf(run, await proveHealth(run, deps, signal)), residency: 'unproven', evidence: [] };
+      return { ...proofOf(run, await overLine(run, (line) => proveHealth(run, line, deps, signal))), residency: 'unproven', evidence: [] };
     default:
       return assertNever(mode);
   }
@@ -58,15 +58,17 @@ const prove = async (input: ProveInput, deps: ProveReadinessDeps, signal: AbortS
 
 const proveManaged = async (run: RunRecord, adapter: EngineAdapter, deps: ProveReadinessDeps, signal: AbortSignal): Promise<Proof> => {
   await proveListener(run, deps);
-  const load = await proveHealth(run, deps, signal);
-  const firstTokenMs = await proveToken(run, adapter, deps, signal);
+  const { load, firstTokenMs } = await overLine(run, async (line) => ({
+    load: await proveHealth(run, line, deps, signal),
+    firstTokenMs: await proveToken(run, line, adapter, deps, signal),
+  }));
   return { ...proofOf(run, load), ...(await proveResidency(run, adapter, deps)), firstTokenMs };
 };
 
 const proveAdopted = async (run: RunRecord, proof: Proof | null, deps: ProveReadinessDeps, signal: AbortSignal): Promise<Proof> => {
   if (proof === null) throw refuted('record', 'identity_mismatch', 'expected the proof recorded before the daemon restarted, found none');
   await proveListener(run, deps);
-  const load = await proveHealth(run, deps, signal);
+  const load = await overLine(run, (line) => proveHealth(run, line, deps, signal));
   return { ...proof, slotsTotal: fewest(proof.slotsTotal, load.slotsTotal) };
 };
 
@@ -81,19 +83,27 @@ const proveListener = async (run: RunRecord, deps: ProveReadinessDeps): Promise<
   );
 };
 
+const overLine = <T>(run: RunRecord, work: (line: EngineLine) => Promise<T>): Promise<T> => overOneLine(probeEndpoint(run), work);
+
 /** Health and progress, by the same probe that watches it afterwards. */
-const proveHealth = async (run: RunRecord, deps: ProveReadinessDeps, signal: AbortSignal): Promise<Load> => {
-  const probe = await probeOnce(run, deps, { emptying: false, signal });
+const proveHealth = async (run: RunRecord, line: EngineLine, deps: ProveReadinessDeps, signal: AbortSignal): Promise<Load> => {
+  const probe = await probeOnce(run, deps, { emptying: false, signal, line });
   if (probe.kind === 'passed') return probe.load;
   if (probe.kind === 'loading') throw refuted('health', 'health_failed', 'expected a healthy engine, found it still loading');
   throw refuted('health', probe.cause.code, probe.cause.message);
 };
 
-const proveToken = async (run: RunRecord, adapter: EngineAdapter, deps: ProveReadinessDeps, signal: AbortSignal): Promise<number | null> => {
+const proveToken = async (
+  run: RunRecord,
+  line: EngineLine,
+  adapter: EngineAdapter,
+  deps: ProveReadinessDeps,
+  signal: AbortSignal,
+): Promise<number | null> => {
   const ask = adapter.token?.ask(run.spec, run.model) ?? null;
   if (ask === null || adapter.token === null) return null;
   const begun = stamp().mono;
-  const asked = await askEngine(probeEndpoint(run), ask, { deadlineMs: tokenDeadlineMs, apiKey: await deps.readApiKey(run), signal });
+  const asked = await line.ask(ask, { deadlineMs: tokenDeadlineMs, apiKey: await deps.readApiKey(run), signal });
   if (asked.kind !== 'answer') {
     const found = asked.kind === 'error' ? asked.message : asked.kind === 'timeout' ? `none within ${tokenDeadlineMs} ms` : 'nobody listening';
     throw refuted('token', 'health_failed', `expected one token from ${ask.path}, found ${found}`);

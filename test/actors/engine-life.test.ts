@@ -9,9 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AnyActorLogic, createActor, type EventObject, type InputFrom, type OutputFrom, setup, toPromise } from 'xstate';
 import { adoptEngine } from '../../src/actors/adopt-engine.ts';
+import { overOneLine } from '../../src/actors/ask-engine.ts';
 import { awaitTreeGone } from '../../src/actors/await-tree-gone.ts';
 import { dropRecord } from '../../src/actors/drop-record.ts';
-import { probeOnce } from '../../src/actors/probe/probe-once.ts';
+import { type ListenerOwner, probeOnce } from '../../src/actors/probe/probe-once.ts';
 import { provisionEngine } from '../../src/actors/provision-engine.ts';
 import { provisionModel } from '../../src/actors/provision-model.ts';
 import { spawnEngine } from '../../src/actors/spawn-engine.ts';
@@ -94,6 +95,10 @@ const inputOf = (program: string, flags: readonly string[] = [], facts: Partial<
   };
 };
 
+const probeAs = (run: RunRecord, owner: ListenerOwner) =>
+  overOneLine(run.endpoint, (line) =>
+    probeOnce(run, { listenerOwner: owner, readApiKey: async () => null }, { emptying: false, signal: new AbortController().signal, line }),
+  );
 const leftIn = (house: EngineHouse, folder: string): readonly string[] =>
   existsSync(join(house.state.dir, folder)) ? readdirSync(join(house.state.dir, folder)) : [];
 
@@ -277,12 +282,7 @@ describe('adopting', () => {
     await once(thief, 'listening');
     onTestFinished(() => void thief.close());
     expect(await done(deps.adopt, { run })).toMatchObject({ verdict: 'ours', cause: null });
-    const probe = await probeOnce(
-      run,
-      { listenerOwner: deps.owner, readApiKey: async () => null },
-      { emptying: false, signal: new AbortController().signal },
-    );
-    expect(probe).toMatchObject({ kind: 'failed', outcome: 'foreign' });
+    expect(await probeAs(run, deps.owner)).toMatchObject({ kind: 'failed', outcome: 'foreign' });
     await done(deps.stop, { run });
     expect([isAlive(run), thief.listening]).toEqual([false, true]);
   });
@@ -367,12 +367,7 @@ describe.skipIf(realEngine === null || tinyModel === null)('the real llama-serve
     expect(model).toMatchObject({ id: 'tiny-random-llama', bytes: expect.any(Number) });
     const { run } = await done(deps.spawn, { ...inputOf('exits'), spec, engine, model });
     const watched = factsOf(deps.watch, { run });
-    const signal = new AbortController().signal;
-    await until(
-      'a good probe',
-      async () => (await probeOnce(run, { listenerOwner: deps.owner, readApiKey: async () => null }, { emptying: false, signal })).kind === 'passed',
-      15_000,
-    );
+    await until('a good probe', async () => (await probeAs(run, deps.owner)).kind === 'passed', 15_000);
     expect(await deps.owner(run)).toBe('ours');
     const next = depsOf(await engineHouse(house.dir));
     expect(await done(next.adopt, { run })).toMatchObject({ verdict: 'ours' });

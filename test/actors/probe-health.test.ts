@@ -200,6 +200,19 @@ describe('A steady engine', () => {
     expect(said('engine.sampled')[0]).toMatchObject({ outcome: 'ok', vramUsedBytes: 7, load: { slotsFree: 2 } });
   });
 
+  it('is asked over a new connection by each probe, and over one by all requests of it', async () => {
+    const { state, listener } = llama();
+    const engine = await httpEngine(listener);
+    const { facts, stop } = probing(runAt(engine.port), 'steady');
+    await until('many probes', () => facts.length > 6);
+    stop();
+    await until('the last connection to end', () => engine.openSockets() === 0);
+    const probes = state.asked.filter((path) => path === '/health').length;
+    expect(state.asked.length).toBeGreaterThan(2 * probes - 2);
+    expect(engine.sockets()).toBe(probes);
+    expect(engine.mostSockets()).toBeLessThanOrEqual(2);
+  });
+
   it('has every change of its load said once', async () => {
     const { state, listener } = llama();
     const engine = await httpEngine(listener);

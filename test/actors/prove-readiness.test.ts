@@ -37,11 +37,13 @@ const runAt = (port: number, facts: Partial<RunRecord> = {}): RunRecord =>
 const recorded: Proof = { residency: 'proven', evidence: ['x'], slotsTotal: 2, engineVersion: '1', modelsAvailable: ['m'], firstTokenMs: 12 };
 
 describe('A managed engine', () => {
-  it('is ready with every proof, slots reduced to what it reports', async () => {
-    const { port } = await scripted();
+  it('is ready with every proof, asked for over one connection, slots reduced to what it reports', async () => {
+    const asked: string[] = [];
+    const { port, sockets } = await scripted({ asked });
     const proof = await prove({ run: runAt(port), mode: 'managed', proof: null }, { readLog: async () => gpuLog });
     expect(proof).toMatchObject({ residency: 'proven', evidence: gpuLog, slotsTotal: 2, modelsAvailable: ['tiny'], mono: expect.any(Number) });
     expect(proof.firstTokenMs).toBeGreaterThan(0);
+    expect([asked, sockets()]).toEqual([['/health', '/slots', '/completion'], 1]);
   });
 
   it.each([

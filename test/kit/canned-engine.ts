@@ -1,6 +1,7 @@
 /** An engine that answers chosen bytes, path by path; what it was not told to answer is 404. Nobody listens until it is told to. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { overOneLine } from '../../src/actors/ask-engine.ts';
 import { type Probe, probeOnce } from '../../src/actors/probe/probe-once.ts';
 import type { PoolSpec } from '../../src/machines/vocabulary.ts';
 import { freePorts } from './free-ports.ts';
@@ -30,7 +31,9 @@ export const cannedEngine = async (facts: Partial<PoolSpec>): Promise<CannedEngi
   });
   return {
     probe: (emptying = false) =>
-      probeOnce(run, { listenerOwner: async () => 'ours', readApiKey: async () => null }, { emptying, signal: new AbortController().signal }),
+      overOneLine(run.endpoint, (line) =>
+        probeOnce(run, { listenerOwner: async () => 'ours', readApiKey: async () => null }, { emptying, signal: new AbortController().signal, line }),
+      ),
     asked: () => {
       const these = asked;
       asked = [];

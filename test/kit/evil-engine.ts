@@ -8,14 +8,18 @@ export interface EvilEngine {
   readonly endpoint: string;
   /** Most connections open at one time so far. */
   readonly mostSockets: () => number;
+  readonly openSockets: () => number;
+  /** Connections made so far. */
+  readonly sockets: () => number;
 }
 
 const listen = (server: Server): Promise<EvilEngine> =>
   new Promise((resolve, reject) => {
     const sockets = new Set<Socket>();
-    let most = 0;
+    let [most, made] = [0, 0];
     server.on('connection', (socket: Socket) => {
       sockets.add(socket);
+      made += 1;
       most = Math.max(most, sockets.size);
       socket.on('error', () => socket.destroy());
       socket.on('close', () => sockets.delete(socket));
@@ -28,7 +32,14 @@ const listen = (server: Server): Promise<EvilEngine> =>
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
       if (typeof address !== 'object' || address === null) return reject(new Error('no port'));
-      resolve({ port: address.port, endpoint: `http://127.0.0.1:${address.port}`, mostSockets: () => most });
+      const { port } = address;
+      resolve({
+        port,
+        endpoint: `http://127.0.0.1:${port}`,
+        mostSockets: () => most,
+        openSockets: () => sockets.size,
+        sockets: () => made,
+      });
     });
   });
 

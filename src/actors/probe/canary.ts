@@ -6,8 +6,7 @@
 import { causeOf } from '../../cause.ts';
 import type { EngineAdapter } from '../../engines/adapter.ts';
 import type { RunRecord } from '../../machines/vocabulary.ts';
-import { type Asked, askEngine } from '../ask-engine.ts';
-import { probeEndpoint } from './endpoint-of.ts';
+import type { Asked, EngineLine } from '../ask-engine.ts';
 import type { Probe } from './probe-once.ts';
 
 /** Probes from one token to the next. */
@@ -15,7 +14,7 @@ const everyProbes = 15;
 
 export interface Canary {
   /** The probe as it is, or as failed where an idle engine gave no token. */
-  judge(probe: Probe, signal: AbortSignal): Promise<Probe>;
+  judge(probe: Probe, line: EngineLine, signal: AbortSignal): Promise<Probe>;
 }
 
 export interface CanaryOptions {
@@ -28,13 +27,13 @@ export const keepCanary = ({ run, token, readApiKey }: CanaryOptions): Canary =>
   const ask = run.spec.health.canary ? (token?.ask(run.spec, run.model) ?? null) : null;
   let probes = 0;
   return {
-    judge: async (probe, signal) => {
+    judge: async (probe, line, signal) => {
       if (ask === null || token === null || probe.kind !== 'passed' || probe.load.inFlight !== 0) return probe;
       probes += 1;
       if (probes % everyProbes !== 0) return probe;
       const deadlineMs = run.spec.health.progress_timeout_ms;
       try {
-        const asked = await askEngine(probeEndpoint(run), ask, { deadlineMs, signal, apiKey: await readApiKey(run) });
+        const asked = await line.ask(ask, { deadlineMs, signal, apiKey: await readApiKey(run) });
         if (asked.kind !== 'answer') return failed(asked, deadlineMs);
         const verdict = token.read(asked.answer);
         return verdict === true ? probe : { kind: 'failed', outcome: 'error', cause: verdict };

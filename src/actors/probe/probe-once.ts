@@ -7,8 +7,8 @@ import { causeOf, isCause } from '../../cause.ts';
 import type { Answer, Ask, EngineAdapter } from '../../engines/adapter.ts';
 import { adapterFor } from '../../engines/index.ts';
 import type { Cause, Load, ProbeOutcome, RunRecord } from '../../machines/vocabulary.ts';
-import { type Asked, askEngine } from '../ask-engine.ts';
-import { isAttached, probeEndpoint } from './endpoint-of.ts';
+import type { Asked, EngineLine } from '../ask-engine.ts';
+import { isAttached } from './endpoint-of.ts';
 
 /** Who listens on the run's port. `none`: nobody. `unknown`: it cannot be told, as with an engine of another user. */
 export type ListenerOwner = (run: RunRecord) => Promise<'ours' | 'foreign' | 'none' | 'unknown'>;
@@ -23,6 +23,8 @@ export interface ProbeRequest {
   /** Queued work is counted too. */
   readonly emptying: boolean;
   readonly signal: AbortSignal;
+  /** To the run's endpoint. */
+  readonly line: EngineLine;
 }
 
 export type Probe =
@@ -43,10 +45,10 @@ const bytesPerSlot = 8 * 1024;
 
 const unknownLoad: Load = { slotsTotal: null, slotsFree: null, inFlight: null };
 
-export const probeOnce = async (run: RunRecord, deps: ProbeDeps, { emptying, signal }: ProbeRequest): Promise<Probe> => {
+export const probeOnce = async (run: RunRecord, deps: ProbeDeps, { emptying, signal, line }: ProbeRequest): Promise<Probe> => {
   try {
     const adapter = adapterFor(run.engine);
-    const asking: Asking = { run, adapter, signal, apiKey: await deps.readApiKey(run) };
+    const asking: Asking = { run, adapter, line, signal, apiKey: await deps.readApiKey(run) };
     const alive = await askLiveness(asking);
     // Whoever answers, also a stranger that answers well, is asked for only where somebody listens at all.
     if (!isRefused(alive) && (await isForeign(run, deps))) return foreign(run);
@@ -59,6 +61,7 @@ export const probeOnce = async (run: RunRecord, deps: ProbeDeps, { emptying, sig
 interface Asking {
   readonly run: RunRecord;
   readonly adapter: EngineAdapter;
+  readonly line: EngineLine;
   readonly apiKey: string | null;
   readonly signal: AbortSignal;
 }
@@ -92,8 +95,8 @@ const askProgress = async (asking: Asking, emptying: boolean): Promise<Probe> =>
   return isAttached(run) ? { kind: 'passed', outcome, load: unknownLoad, movement: null } : { kind: 'failed', outcome: 'error', cause: load };
 };
 
-const send = ({ run, apiKey, signal }: Asking, ask: Ask, deadlineMs: number): Promise<Asked> =>
-  askEngine(probeEndpoint(run), ask, { deadlineMs, apiKey, signal, maxBytes: leastAnswerBytes + run.spec.slots * bytesPerSlot });
+const send = ({ run, line, apiKey, signal }: Asking, ask: Ask, deadlineMs: number): Promise<Asked> =>
+  line.ask(ask, { deadlineMs, apiKey, signal, maxBytes: leastAnswerBytes + run.spec.slots * bytesPerSlot });
 
 const unanswered = (ask: Ask, asked: Exclude<Asked, { kind: 'answer' }>, limitMs: number, setting: string): Probe => {
   if (asked.kind === 'timeout') return failed('timeout', `expected an answer from ${ask.path} within ${limitMs} ms (${setting}), found none`);
