@@ -21,14 +21,13 @@ export const handoff: Row = {
   method:
     'An engine runs already. A handoff file of it is renamed into the runtime directory; the moment at which `GET /v2/pools/{id}/status` says ' +
     '`ready` is that of an answer asked for once `/v2/events` has told of it, the heartbeat is timed where it arrives. Subtracted is the ' +
-    "engine's own time for the two requests that the daemon asks it (`/health`, `/slots`), asked by a bare socket, each over a connection of its own, right after each " +
+    "engine's own time for the two requests that the daemon asks it (`/health`, `/slots`), asked by a bare socket over one connection, right after each " +
     'round. Between rounds the pool is taken away by a handoff with `ready:false`. Interleaved: the same rename in a directory with a bare ' +
     '`fs.watch`, and one with a poller of 1 s.',
   limits:
     'By the times in the journal: from the rename to the event in the node 1 to 2 ms (six calls of the file system, each by way of a thread of ' +
-    'Node), the proof of the engine 5 to 7 ms (two requests, each over a connection of its own, since an engine is anybody’s process, while the ' +
-    'steady probe asks the same two beside them), from ready to the heartbeat received 1 to 3 ms. A steady probe that begins after the proof, and ' +
-    'one connection for both requests of a probe, are what is left to take.',
+    'Node), the proof of the engine 5 to 7 ms while it still made a connection for each of its two requests (now one for both; the steady probe ' +
+    'asks the same two beside them), from ready to the heartbeat received 1 to 3 ms. A steady probe that begins after the proof is what is left to take.',
   quick: true,
   measure: (scale) =>
     inHouse(async (house) => {
@@ -107,14 +106,12 @@ const renameInto = (dir: string, content: object): number => {
   return begun;
 };
 
-/** As the daemon asks: each over a connection of its own. */
+/** As the daemon asks: over one connection. */
 const ownAnswers = async (port: number): Promise<number> => {
   const begun = performance.now();
-  for (const path of ['/health', '/slots']) {
-    const wire = await openWire(port);
-    await wire.send('GET', path);
-    wire.close();
-  }
+  const wire = await openWire(port);
+  for (const path of ['/health', '/slots']) await wire.send('GET', path);
+  wire.close();
   return performance.now() - begun;
 };
 

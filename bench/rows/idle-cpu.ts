@@ -14,9 +14,10 @@ export const idleCpu: Row = {
     'User and system time of the daemon as the kernel counts it, probes at their default of every 2 s included: 8 engines of its own, with ' +
     'their processes, listeners and descendants looked at; 8 and 200 engines that it knows by handoff files, whose endpoints are one process.',
   limits:
-    'Profiled: with attached engines `connect` alone is 30 %, since each probe is two requests over two new connections; with engines of its own the files ' +
-    'of their logs are looked at for their size (15 %), `/proc` is read for listeners (11 %) and processes (6 %). One connection for both ' +
-    'requests of a probe is what is left to take.',
+    'Profiled: a process that sleeps pays for each waking (some 60 µs here) and then runs with cold caches, so probes of engines that are well ' +
+    'share their wakings. A probe is one new connection (made, written to and closed: a third of what is left, and with 200 pools nearly half), ' +
+    'the rest of Node’s HTTP client, and a sample on its way through the chart; with engines of its own `/proc` is read for listeners (5 %) and ' +
+    'processes (5 %). Keeping connections would save most, and no longer show that clients still reach the listener.',
   quick: false,
   measure: async (scale) => {
     const ms = scale === 'full' ? 20_000 : 6_000;
