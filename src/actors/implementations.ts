@@ -27,6 +27,7 @@ import type { LearnedNeeds } from './learned-needs.ts';
 import { loadState } from './load-state.ts';
 import { measureGpus } from './measure-gpus.ts';
 import type { Owners } from './name-owners.ts';
+import { pauseTogether } from './pause-together.ts';
 import { suspectHost } from './probe/host-suspicion.ts';
 import type { ListenerOwner } from './probe/probe-once.ts';
 import { probeHealth } from './probe-health.ts';
@@ -101,6 +102,7 @@ const providePool = (effects: Effects) => {
   const learn = (run: RunRecord, vramBytes: number): void =>
     void effects.learned.note(run, vramBytes).catch((thrown: unknown) => effects.onTrouble(run.poolId, causeOf(thrown, 'state_store_failed')));
   const membersOf = (run: RunRecord) => trees.membersOf(run);
+  const together = pauseTogether();
   const lookAtVram = freshVram({ source, owners: effects.owners, readDeadlineMs: gpus.readDeadlineMs });
   return poolMachine.provide({
     actors: {
@@ -115,13 +117,14 @@ const providePool = (effects: Effects) => {
       awaitTreeGone: awaitTreeGone({ trees }),
       awaitRelease: awaitRelease({ source, pidsOf: (run) => trees.pidsOf(run), readDeadlineMs: gpus.readDeadlineMs }),
       dropRecord: dropRecord(forgetting),
-      watchEngine: watchEngine({ ...effects, onTrouble: (run, cause) => effects.onTrouble(run.poolId, cause) }),
+      watchEngine: watchEngine({ ...effects, together, onTrouble: (run, cause) => effects.onTrouble(run.poolId, cause) }),
       watchStart: watchStart(effects),
       probeHealth: probeHealth({
         ...probing,
         vramUsedBytes: effects.vramUsedBytes,
         residency: { vramUsedBytes: effects.vramUsedBytes, membersOf },
         suspicion: suspectHost(),
+        together,
       }),
       keepMemory: keepMemory({ memories: store.memories, bootId: effects.bootId, lost: effects.onTrouble }),
     },

@@ -11,6 +11,7 @@ import { adapterFor } from '../engines/index.ts';
 import type { ProbePace, poolActors } from '../machines/pool/actors.ts';
 import type { ProbeOutcome, RunRecord } from '../machines/vocabulary.ts';
 import { overOneLine } from './ask-engine.ts';
+import type { PauseTogether } from './pause-together.ts';
 import { keepCanary } from './probe/canary.ts';
 import { watchEmptiness } from './probe/emptiness.ts';
 import { probeEndpoint } from './probe/endpoint-of.ts';
@@ -27,6 +28,8 @@ export interface ProbeHealthDeps extends ProbeDeps {
   readonly residency: ResidencyDeps | null;
   /** One for all engines. */
   readonly suspicion: HostSuspicion;
+  /** One for all engines; which is well is asked together with others that are. */
+  readonly together: PauseTogether;
 }
 
 const firstLoadingMs = 15;
@@ -60,7 +63,8 @@ export const probeHealth = (deps: ProbeHealthDeps): typeof poolActors.probeHealt
         const violation = pace === 'steady' && probe.kind === 'passed' ? await residency.judge(stamp().mono) : null;
         if (signal.aborted) return;
         if (violation !== null) sendBack({ type: 'residency.violated', cause: violation, ...stamp() });
-        await pause(pauseAfter(probe, pace, round, teller.hasPassed(), run), signal);
+        const steady = pace === 'steady' && probe.kind === 'passed';
+        await (steady ? deps.together : pause)(pauseAfter(probe, pace, round, teller.hasPassed(), run), signal);
       }
     };
 

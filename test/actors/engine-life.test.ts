@@ -12,6 +12,7 @@ import { adoptEngine } from '../../src/actors/adopt-engine.ts';
 import { overOneLine } from '../../src/actors/ask-engine.ts';
 import { awaitTreeGone } from '../../src/actors/await-tree-gone.ts';
 import { dropRecord } from '../../src/actors/drop-record.ts';
+import { pauseTogether } from '../../src/actors/pause-together.ts';
 import { type ListenerOwner, probeOnce } from '../../src/actors/probe/probe-once.ts';
 import { provisionEngine } from '../../src/actors/provision-engine.ts';
 import { provisionModel } from '../../src/actors/provision-model.ts';
@@ -72,6 +73,7 @@ const depsOf = (house: EngineHouse) => {
     drop: dropRecord({ ...house, runs: house.state.runs }),
     watch: watchEngine({
       ...house,
+      together: pauseTogether(),
       onTrouble: (_run, cause) => {
         throw new Error(cause.message);
       },

@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createActor, setup, stopChild } from 'xstate';
+import { pauseTogether } from '../../src/actors/pause-together.ts';
 import { suspectHost } from '../../src/actors/probe/host-suspicion.ts';
 import { type ProbeHealthDeps, probeHealth } from '../../src/actors/probe-health.ts';
 import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
@@ -31,6 +32,7 @@ const probing = (run: RunRecord, pace: ProbePace, deps: Partial<ProbeHealthDeps>
     vramUsedBytes: null,
     residency: null,
     suspicion: suspectHost(),
+    together: pauseTogether(),
     ...deps,
   });
   const parent = setup({ actors: { probe: logic } }).createMachine({

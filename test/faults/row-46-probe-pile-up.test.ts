@@ -2,6 +2,7 @@
 import { createServer, type Socket } from 'node:net';
 import { expect, it } from 'vitest';
 import { createActor, setup } from 'xstate';
+import { pauseTogether } from '../../src/actors/pause-together.ts';
 import { suspectHost } from '../../src/actors/probe/host-suspicion.ts';
 import { probeHealth } from '../../src/actors/probe-health.ts';
 import { gpuRun, gpuSpec } from '../kit/gpu-facts.ts';
@@ -27,6 +28,7 @@ it('an engine that never answers has two connections of the daemon at most (row 
     vramUsedBytes: null,
     residency: null,
     suspicion: suspectHost(),
+    together: pauseTogether(),
   });
   const run = gpuRun({ port, spec: gpuSpec({ health }) });
   const actor = createActor(
