@@ -158,6 +158,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const advertised = (): string => advertisedAddress(environment, own.port);
   const advertiseHost = new URL(advertised()).hostname;
   const removedPools = createRemovedPools();
+  const createLog = createEngineLog({ stateDir });
   const machine = provideEffects({
     store,
     launcher,
@@ -174,7 +175,11 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     placeOf: simulated ? () => null : placesIn(environment.pciDevices),
     cpusOf: (gpus) => views.cpusOf(gpus),
     readApiKey,
-    createLog: createEngineLog({ stateDir }),
+    createLog: async (poolId, incarnation) => {
+      const log = await createLog(poolId, incarnation);
+      capper.runBegan();
+      return log;
+    },
     configured: () => config.pools.map((spec) => ({ spec, specHash: hashSpec(spec) })),
     hashOf: hashSpec,
     hashEntry,

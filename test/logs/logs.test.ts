@@ -244,6 +244,22 @@ describe('a cut', () => {
     expect(lines).toEqual([expect.stringMatching(/^\[pool-managerd: +\d{7} bytes of output were cut off/), 'after']);
   });
 
+  it.each([
+    ['at the next look, when told that it began', { intervalMs: 500, told: true }],
+    ['within a few looks, when told nothing', { intervalMs: 5, told: false }],
+  ])('is found %s', async (_when, { intervalMs, told }) => {
+    const first = await begin('a');
+    const made = createLogCapper({ stateDir, maxBytes: 40_000, intervalMs, onFailure: fail });
+    onTestFinished(() => made.close());
+    say(first, numbered(0, 1_000));
+    await until('the first look', () => statSync(first).size < 64_000);
+    const second = await createEngineLog({ stateDir })('another', 'b');
+    if (told) made.runBegan();
+    say(second, numbered(0, 1_000));
+    // Ten looks of half a second would be too late.
+    await until('the cut', () => statSync(second).size < 64_000, 3_000);
+  });
+
   it('reports a log that it cannot cut, and cuts the others', async () => {
     const [bad, good] = [await createEngineLog({ stateDir })('bad', 'x'), await createEngineLog({ stateDir })('good', 'x')];
     for (const log of [bad, good]) say(log, numbered(0, 1_000));
