@@ -15,7 +15,7 @@ export const idleCpu: Row = {
     'their processes, listeners and descendants looked at; 8 and 200 engines that it knows by handoff files, whose endpoints are one process.',
   limits:
     'Profiled: a process that sleeps pays for each waking (some 60 µs here) and then runs with cold caches, so probes of engines that are well ' +
-    'share their wakings. A probe is one new connection (made, written to and closed: a third of what is left, and with 200 pools nearly half), ' +
+    'share their wakings. A probe is one new connection (made, written to and closed: a quarter of what is left, and with 200 pools nearly half), ' +
     'the rest of Node’s HTTP client, and a sample on its way through the chart; with engines of its own `/proc` is read for listeners (5 %) and ' +
     'processes (5 %). Keeping connections would save most, and no longer show that clients still reach the listener.',
   quick: false,
