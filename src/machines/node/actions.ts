@@ -15,19 +15,19 @@ import { attachedSpec } from '../pool/attached.ts';
 import type { PoolInput } from '../pool/context.ts';
 import type { BootPool, Cause, GpuFinding, Handoff, HandoffOutcome, Inventory, PoolOrigin, Stamp, XidReport } from '../vocabulary.ts';
 import type { RosterNote } from './actors.ts';
-import { birthOf, declaredPool } from './birth.ts';
+import { type Birth, birthOf, declaredPool } from './birth.ts';
 import { struckBy, tellDevices, withCards } from './cards.ts';
 import type { NodeContext } from './context.ts';
 import { acknowledgeDrains, announceDrain, type Letter, notesOnEnd, toBlocked, toRegistration } from './letters.ts';
 import { bear, change, type Moves, noMoves } from './moves.ts';
-import { commandMoves, fileMoves, standingOf } from './orders.ts';
+import { commandMoves, fileMoves, raise } from './orders.ts';
 import { base } from './setup.ts';
 import { giveUpRising, orderReload, settleOrder, succeed, takeNext, vacate } from './succession.ts';
 
 const mostCrashes = 5;
 
 /** An engine that runs holds its VRAM whatever the ledger would say now. */
-const reserved = (ledger: NodeContext['ledger'], { poolId, run }: BootPool): NodeContext['ledger'] =>
+const reserved = (ledger: NodeContext['ledger'], { input: { poolId, run } }: Birth): NodeContext['ledger'] =>
   run === null
     ? ledger
     : reserve(ledger, poolId, { bytes: run.reservedBytes, gpuUuids: run.gpus.map(({ uuid }) => uuid), tensorSplit: run.spec.tensor_split });
@@ -40,15 +40,19 @@ const deliver = (enqueue: Enqueue, letters: readonly Letter[]): void => {
   for (const [to, event] of letters) enqueue.sendTo(to, event);
 };
 
+type Spawn = (name: 'pool', options: { readonly id: string; readonly input: PoolInput }) => unknown;
+
 interface Mover {
-  assign(changes: Pick<NodeContext, 'roster' | 'spawned'>): void;
-  spawnChild(name: 'pool', options: { readonly id: string; readonly input: PoolInput }): void;
+  assign(changes: (args: { readonly spawn: Spawn }) => Pick<NodeContext, 'roster' | 'spawned'>): void;
   sendTo(to: string, event: PoolEvent | RosterNote): void;
 }
 
+/** Born within one assign: each of as many `spawnChild` would copy the table of children. */
 const perform = (enqueue: Mover, { roster, spawned, births, letters, notes }: Moves): void => {
-  enqueue.assign({ roster, spawned });
-  for (const { entry, input } of births) enqueue.spawnChild('pool', { id: entry.actorId, input });
+  enqueue.assign(({ spawn }) => {
+    for (const { entry, input } of births) spawn('pool', { id: entry.actorId, input });
+    return { roster, spawned };
+  });
   for (const [to, event] of letters) enqueue.sendTo(to, event);
   for (const note of notes) enqueue.sendTo('roster', note);
 };
@@ -57,26 +61,19 @@ export const node = base.extend({
   actions: {
     // --- pools come and go
     raisePools: enqueueActions(({ context, enqueue }, { pools, at, mono }: Stamp & { pools: readonly BootPool[] }) => {
-      let moves = noMoves(context);
-      let { ledger } = context;
-      const reloads: { readonly berth: string; readonly order: ReloadOrder }[] = [];
-      for (const pool of pools) {
-        const berth = pool.poolId;
-        const birth = birthOf(pool, moves.spawned + 1, context.inventory, standingOf(moves.roster, berth));
-        // Nothing is left of what a broken actor looked after.
-        if (birth === null) moves = vacate(moves, context, berth);
-        if (birth === null) continue;
-        moves = bear(moves, birth);
-        ledger = reserved(ledger, pool);
-        const { declared } = birth.entry;
-        if (declared !== null && declared.specHash !== birth.input.specHash)
-          reloads.push({ berth, order: { type: 'pool.reload', ...declared, operationId: `declared-${declared.specHash}`, at, mono } });
-      }
+      const { births, empty } = raise(pools, context);
+      let moves = bear(noMoves(context), ...births);
+      for (const berth of empty) moves = vacate(moves, context, berth);
+      const reloads = births.flatMap(({ entry: { poolId: berth, declared }, input: { specHash } }) => {
+        if (declared === null || declared.specHash === specHash) return [];
+        const order: ReloadOrder = { type: 'pool.reload', ...declared, operationId: `declared-${declared.specHash}`, at, mono };
+        return [{ berth, order }];
+      });
       for (const { berth, order } of reloads) {
         const entry = moves.roster[berth];
         if (entry !== undefined) moves = orderReload(moves, context, entry, order);
       }
-      enqueue.assign({ ledger });
+      enqueue.assign({ ledger: births.reduce(reserved, context.ledger) });
       perform(enqueue, moves);
     }),
     dismissPool: enqueueActions(({ context, enqueue }, { poolId: berth }: { poolId: string }) => {

@@ -36,11 +36,12 @@ export const change = (moves: Moves, berth: string, changes: Partial<RosterEntry
   roster: withEntry(moves.roster, berth, changes),
 });
 
-export const bear = (moves: Moves, birth: Birth): Moves => ({
+/** All at once: of hundreds of pools each would copy the roster for itself. */
+export const bear = (moves: Moves, ...births: readonly Birth[]): Moves => ({
   ...moves,
-  roster: { ...moves.roster, [birth.entry.poolId]: birth.entry },
-  spawned: moves.spawned + 1,
-  births: [...moves.births, birth],
+  roster: { ...moves.roster, ...Object.fromEntries(births.map(({ entry }) => [entry.poolId, entry])) },
+  spawned: moves.spawned + births.length,
+  births: [...moves.births, ...births],
 });
 
 /** What the entry in this berth declares is kept on disk: an order over the API outlives the daemon, until it is taken back. */

@@ -12,8 +12,9 @@ import {
   redeclared,
   servingOf,
 } from '../policies/roster.ts';
-import type { Cause, Stamp } from '../vocabulary.ts';
-import { birthOf, declaredPool, type Standing } from './birth.ts';
+import type { BootPool, Cause, Stamp } from '../vocabulary.ts';
+import { type Birth, birthOf, declaredPool, type Standing } from './birth.ts';
+import type { NodeContext } from './context.ts';
 import { bear, change, keepDeclared, type Moves, write } from './moves.ts';
 import { dismissRising, type Node, orderReload, settleOrder } from './succession.ts';
 
@@ -53,8 +54,31 @@ export const fileMoves = (before: Moves, node: Node, pools: readonly Declaration
   return steps.reduce((moves, step) => step(moves), before);
 };
 
-/** Where a pool stands that is found on disk, or found again. */
-export const standingOf = (roster: Roster, berth: string): Standing => {
+export interface Raised {
+  readonly births: readonly Birth[];
+  /** Berths of broken actors of which nothing is left. */
+  readonly empty: readonly string[];
+}
+
+/** Pools that are found on disk, or found again. Each sees those before it. */
+export const raise = (pools: readonly BootPool[], { roster, spawned, inventory }: Pick<NodeContext, 'roster' | 'spawned' | 'inventory'>): Raised => {
+  const known: Record<string, RosterEntry> = { ...roster };
+  const births: Birth[] = [];
+  const empty: string[] = [];
+  for (const pool of pools) {
+    const birth = birthOf(pool, spawned + births.length + 1, inventory, standingOf(known, pool.poolId));
+    if (birth === null) {
+      delete known[pool.poolId];
+      empty.push(pool.poolId);
+      continue;
+    }
+    known[pool.poolId] = birth.entry;
+    births.push(birth);
+  }
+  return { births, empty };
+};
+
+const standingOf = (roster: Roster, berth: string): Standing => {
   const before = roster[berth];
   if (before !== undefined) return { crashes: before.crashes, role: before.role, next: before.next };
   return { role: servingOf(roster, publicIdOf(berth)) === null ? 'serving' : 'retiring' };
