@@ -18,7 +18,6 @@ import type { Config } from './config/config.ts';
 import { advertisedAddress } from './config/environment.ts';
 import { mostPools } from './config/pool-schema.ts';
 import { changeSpec, parsePoolSpec } from './config/pool-spec.ts';
-import { loadPools } from './config/pools-file.ts';
 import { hashEntry, hashSpec } from './config/spec-hash.ts';
 import { followConfig } from './control/follow-config.ts';
 import { followTls } from './control/follow-tls.ts';
@@ -348,8 +347,8 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   node.start();
   const following = followConfig({
     file: environment.poolsFile.file,
-    load: () => loadPools(environment.poolsFile),
-    known: config.pools.map(hashSpec),
+    load: config.readPools,
+    known: config.pools,
     raised: booted.promise,
     hashOf: hashSpec,
     node,

@@ -1,13 +1,15 @@
 /** All that the daemon is told at its start: environment, pools file and token, read together so that all mistakes come at once. */
 import type { PoolSpec } from '../machines/vocabulary.ts';
 import { type Env, type Environment, judgeEnvironment, type Surroundings } from './environment.ts';
-import { loadPools } from './pools-file.ts';
+import { createPoolsReader, type PoolsResult } from './pools-file.ts';
 import { createTlsSource, type TlsSource } from './tls.ts';
 import { createTokenSource, type TokenSource, type TokenSourceOptions } from './token.ts';
 
 export interface Config {
   readonly environment: Environment;
   readonly pools: readonly PoolSpec[];
+  /** Reads the pools file again. */
+  readonly readPools: () => PoolsResult;
   readonly token: TokenSource;
   readonly tls: TlsSource;
   readonly warnings: readonly string[];
@@ -19,7 +21,8 @@ export const readConfig = (env: Env, surroundings: Surroundings, options: TokenS
   const { environment, bad, mistakes, warnings } = judgeEnvironment(env, surroundings);
   const token = createTokenSource(environment, options);
   const tls = createTlsSource(environment);
-  const pools = bad.has('POOL_MANAGERD_CONFIG') ? null : loadPools(environment.poolsFile);
+  const readPools = createPoolsReader(environment.poolsFile);
+  const pools = bad.has('POOL_MANAGERD_CONFIG') ? null : readPools();
   const all = [
     ...mistakes,
     ...tokenMistakes(environment, token, bad),
@@ -29,7 +32,14 @@ export const readConfig = (env: Env, surroundings: Surroundings, options: TokenS
   if (all.length > 0 || pools === null || !pools.ok) return { ok: false, mistakes: all };
   return {
     ok: true,
-    config: { environment, pools: pools.pools, token, tls, warnings: [...warnings, ...token.warnings(), ...tls.warnings(), ...pools.warnings] },
+    config: {
+      environment,
+      pools: pools.pools,
+      readPools,
+      token,
+      tls,
+      warnings: [...warnings, ...token.warnings(), ...tls.warnings(), ...pools.warnings],
+    },
   };
 };
 

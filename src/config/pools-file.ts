@@ -2,6 +2,7 @@
  * The pools file → the pools it declares, with every default filled in, or every mistake in it with its line. A file with one
  * mistake declares nothing.
  */
+import { hash } from 'node:crypto';
 import type { PoolSpec } from '../machines/vocabulary.ts';
 import type { Path } from './check-shape.ts';
 import { isMap } from './check-shape.ts';
@@ -20,10 +21,21 @@ export const mostPoolsBytes = 1024 * 1024;
 const mostMistakes = 100;
 const mostLocated = 1000;
 
+/** Reads the file at each call, and parses it when its text is another than at the call before: of hundreds of pools that is dear. */
+export const createPoolsReader = (setting: PoolsFileSetting): (() => PoolsResult) => {
+  let last: { readonly digest: string; readonly result: PoolsResult } | null = null;
+  return () =>
+    loadPools(setting, (text, place) => {
+      const digest = hash('sha256', text);
+      if (last?.digest !== digest) last = { digest, result: parsePools(text, place) };
+      return last.result;
+    });
+};
+
 /** A missing default file is no pools and a warning; a missing one that was named is a mistake. */
-export const loadPools = ({ file, explicit }: PoolsFileSetting): PoolsResult => {
+export const loadPools = ({ file, explicit }: PoolsFileSetting, parse = parsePools): PoolsResult => {
   const read = readSmallFile(file, mostPoolsBytes);
-  if (read.ok) return parsePools(read.text, { file });
+  if (read.ok) return parse(read.text, { file });
   if (read.missing && !explicit) {
     return { ok: true, pools: [], warnings: [`${file}: there is no pools file, so no pools are declared; POOL_MANAGERD_CONFIG names another`] };
   }

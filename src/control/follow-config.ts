@@ -13,8 +13,8 @@ import type { NodeRef } from './live-views.ts';
 export interface FollowConfigOptions {
   readonly file: string;
   readonly load: () => PoolsResult;
-  /** Hashes of what the node was started with. */
-  readonly known: readonly string[];
+  /** What the node was started with. */
+  readonly known: readonly PoolSpec[];
   /** The node has raised them; until then it is told of no change. */
   readonly raised: Promise<void>;
   readonly hashOf: (spec: PoolSpec) => string;
@@ -49,9 +49,10 @@ export const followConfig = ({ file, load, known, raised, hashOf, node, warn }: 
     return [];
   };
 
+  const isKnown = (pools: readonly PoolSpec[]): boolean => pools === known || pools.map(hashOf).join() === known.map(hashOf).join();
   const catchUp = (): void => {
     const loaded = load();
-    if (!loaded.ok || loaded.pools.map(hashOf).join() !== known.join()) reload();
+    if (!loaded.ok || !isKnown(loaded.pools)) reload();
   };
 
   const onceRaised = (act: () => void): void => void raised.then(() => closed || act());

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadPools, parsePools } from '../../src/config/pools-file.ts';
+import { createPoolsReader, loadPools, parsePools } from '../../src/config/pools-file.ts';
 import { attachedSpec } from '../../src/machines/pool/attached.ts';
 import type { PoolSpec } from '../../src/machines/vocabulary.ts';
 
@@ -313,6 +313,20 @@ describe('a file', () => {
   it('is read with its pools', () => {
     writeFileSync(file(), `\uFEFF${withLines()}`);
     expect(loadPools({ file: file(), explicit: true })).toMatchObject({ ok: true, pools: [{ id: 'pool-0' }], warnings: [] });
+  });
+
+  it('that is read again is parsed again when its text is another one, and only then', () => {
+    const read = createPoolsReader({ file: file(), explicit: true });
+    writeFileSync(file(), withLines());
+    const first = read();
+    writeFileSync(file(), withLines());
+    expect(read()).toBe(first);
+    writeFileSync(file(), 'pools: []\n');
+    expect(read()).toMatchObject({ ok: true, pools: [] });
+    rmSync(file());
+    expect(read()).toMatchObject({ ok: false });
+    writeFileSync(file(), withLines());
+    expect(read()).toEqual(first);
   });
 
   it('without a pool is valid, with a warning', () => {
