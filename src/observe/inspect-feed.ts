@@ -5,7 +5,7 @@
  * somebody reads them: secrets and bulk are taken out as for the inspector bridge; contexts, definitions and samples are left
  * out. Never throws into an actor.
  */
-import { type AnyMachineSnapshot, type InspectionEvent, isMachineSnapshot } from 'xstate';
+import { type InspectionEvent, isMachineSnapshot } from 'xstate';
 import type { InspectMessage, InspectPort } from '../http/ports.ts';
 import { pathOf, rfc3339 } from '../machines/policies/describe.ts';
 import { at as fieldAt } from './look.ts';
@@ -26,10 +26,19 @@ export interface InspectFeedOptions {
 
 type Seen = Extract<InspectionEvent, { readonly type: InspectMessage['type'] }>;
 
+/** A snapshot without its context, which would keep alive what its actor has long replaced. */
+interface Glimpse {
+  readonly status: unknown;
+  /** Null: it is no machine's, and there is nothing more to say. */
+  readonly machine: { readonly id: string; readonly value: unknown; readonly children: object } | null;
+}
+
+type WithGlimpse<Event> = Event extends { readonly snapshot: unknown } ? Omit<Event, 'snapshot'> & { readonly snapshot: Glimpse } : Event;
+
 interface Entry {
   readonly id: number;
   readonly at: number;
-  readonly seen: Seen;
+  readonly seen: WithGlimpse<Seen>;
 }
 
 const limits: SanitiseLimits = { depth: 6, text: 500, items: 50 };
@@ -59,7 +68,7 @@ export const createInspectFeed = ({ kept = 1_000, now = Date.now }: InspectFeedO
 
   const keep = (seen: Seen): void => {
     latest += 1;
-    const entry = { id: latest, at: now(), seen };
+    const entry = { id: latest, at: now(), seen: withoutContext(seen) };
     note(entry);
     ring.push(entry);
     if (ring.length > kept) ring.shift();
@@ -71,7 +80,7 @@ export const createInspectFeed = ({ kept = 1_000, now = Date.now }: InspectFeedO
   /** Remembers and forgets machines; effects are known by the machine that has them. */
   const note = (entry: Entry): void => {
     const { seen } = entry;
-    if (seen.type !== '@xstate.snapshot' || !isMachineSnapshot(seen.snapshot)) return;
+    if (seen.type !== '@xstate.snapshot' || seen.snapshot.machine === null) return;
     const { sessionId } = seen.actorRef;
     alive.delete(sessionId);
     if (seen.snapshot.status === 'active' && alive.size < mostActors) alive.set(sessionId, entry);
@@ -113,6 +122,13 @@ const isTold = (event: InspectionEvent): event is Seen => {
   return !sampleTypes.has(event.event.type);
 };
 
+const withoutContext = (seen: Seen): WithGlimpse<Seen> => ('snapshot' in seen ? { ...seen, snapshot: glimpseOf(seen.snapshot) } : seen);
+
+const glimpseOf = (snapshot: unknown): Glimpse => ({
+  status: fieldAt(snapshot, 'status'),
+  machine: isMachineSnapshot(snapshot) ? { id: String(snapshot.machine.id), value: snapshot.value, children: snapshot.children } : null,
+});
+
 const messageOf = ({ id, at, seen }: Entry): InspectMessage => {
   const common = { id, type: seen.type, at: rfc3339(at), sessionId: seen.actorRef.sessionId, actor: nameOf(seen.actorRef), rootId: seen.rootId };
   switch (seen.type) {
@@ -123,7 +139,7 @@ const messageOf = ({ id, at, seen }: Entry): InspectMessage => {
     case '@xstate.microstep':
       return { ...common, event: { type: seen.event.type }, transitions: seen._transitions.map(transitionOf), snapshot: snapshotOf(seen.snapshot) };
     case '@xstate.snapshot':
-      return { ...common, machine: machineOf(seen.snapshot), event: eventOf(seen.event), snapshot: snapshotOf(seen.snapshot) };
+      return { ...common, machine: seen.snapshot.machine?.id ?? null, event: eventOf(seen.event), snapshot: snapshotOf(seen.snapshot) };
   }
 };
 
@@ -136,7 +152,7 @@ const birthOf = ({ id, at, seen }: Entry): InspectMessage => ({
   actor: nameOf(seen.actorRef),
   rootId: seen.rootId,
   parent: nameOf(fieldAt(seen.actorRef, '_parent')),
-  machine: 'snapshot' in seen ? machineOf(seen.snapshot) : null,
+  machine: 'snapshot' in seen ? (seen.snapshot.machine?.id ?? null) : null,
   snapshot: 'snapshot' in seen ? snapshotOf(seen.snapshot) : { status: 'active' },
 });
 
@@ -146,15 +162,10 @@ const eventOf = (event: { readonly type: string }): unknown => {
   return length > longestEvent ? { type: event.type, omitted: length } : shown;
 };
 
-const snapshotOf = (snapshot: unknown): object => {
-  const status = fieldAt(snapshot, 'status');
-  if (!isMachineSnapshot(snapshot)) return { status };
-  return { status, value: snapshot.value, path: pathOf(snapshot.value), children: childrenOf(snapshot) };
-};
-
-const childrenOf = (snapshot: AnyMachineSnapshot): readonly string[] => Object.keys(snapshot.children).slice(0, limits.items);
-
-const machineOf = (snapshot: unknown): string | null => (isMachineSnapshot(snapshot) ? String(snapshot.machine.id) : null);
+const snapshotOf = ({ status, machine }: Glimpse): object =>
+  machine === null
+    ? { status }
+    : { status, value: machine.value, path: pathOf(machine.value), children: Object.keys(machine.children).slice(0, limits.items) };
 
 type Transition = Extract<InspectionEvent, { readonly type: '@xstate.microstep' }>['_transitions'][number];
 

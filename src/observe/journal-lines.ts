@@ -34,8 +34,21 @@ export const eventLine = (seq: number, seen: Observation): string => {
   return `${facts.slice(0, -1)},"event":${kept}}`;
 };
 
+/** What a checkpoint needs of the last observation of an actor: not the snapshot before it, nor the event. */
+export type LastSeen = Pick<Observation, 'at' | 'mono' | 'actorId' | 'machine' | 'poolId' | 'incarnation' | 'snapshot'>;
+
+export const lastSeenOf = ({ at, mono, actorId, machine, poolId, incarnation, snapshot }: Observation): LastSeen => ({
+  at,
+  mono,
+  actorId,
+  machine,
+  poolId,
+  incarnation,
+  snapshot,
+});
+
 /** Lets a fold begin where the lines before it have been dropped. */
-export const checkpointLine = (seq: number, seen: Observation): string =>
+export const checkpointLine = (seq: number, seen: LastSeen): string =>
   JSON.stringify({
     seq,
     at: rfc3339(seen.at),
@@ -106,22 +119,39 @@ const digestOfContext = (context: object): string =>
 
 /** A table, such as the roster, by its entries: one pool's change does not have all of them digested again. */
 const digestOfPart = (part: object): string =>
-  isTable(part) ? joined(Object.entries(part).map(([key, entry]) => `${key}:${cachedDigest(entry, partDigest)}`)) : partDigest(part);
+  isTable(part) ? joined(Object.keys(part).map((key) => lineOfEntry(key, part[key] ?? {}))) : partDigest(part);
+
+/** An entry's part of the digest of its table. */
+const lines = new WeakMap<object, { readonly key: string; readonly line: string }>();
+
+const lineOfEntry = (key: string, entry: object): string => {
+  const before = lines.get(entry);
+  if (before?.key === key) return before.line;
+  const line = `${key}:${partDigest(entry)}`;
+  lines.set(entry, { key, line });
+  return line;
+};
 
 const isTable = (part: object): part is Readonly<Record<string, object>> =>
   !Array.isArray(part) && Object.values(part).every((entry) => isObject(entry) && !Array.isArray(entry));
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
-const joined = (parts: string[]): string => fnv1a(parts.sort().join());
+const joined = (parts: string[]): string =>
+  hex(parts.sort().reduce((hash, part, index) => fnv1a(part, index === 0 ? hash : fnv1a(',', hash)), basis));
 
-const partDigest = (value: unknown): string => fnv1a(JSON.stringify(sanitise(value)) ?? '');
+const partDigest = (value: unknown): string => hex(fnv1a(JSON.stringify(sanitise(value)) ?? '', basis));
 
-const fnv1a = (text: string): string => {
-  let hash = 0x811c9dc5;
+const basis = 0x811c9dc5;
+
+/** Goes on from a hash, so that texts need not be joined to be hashed as one. */
+const fnv1a = (text: string, from: number): number => {
+  let hash = from;
   for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return (hash >>> 0).toString(16).padStart(8, '0');
+  return hash;
 };
+
+const hex = (hash: number): string => (hash >>> 0).toString(16).padStart(8, '0');
 
 /** A line of `transitions.jsonl`; null where it is something else. */
 export const readTransition = (value: unknown): TransitionRecord | null => (isTransition(value) ? value : null);

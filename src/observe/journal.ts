@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import type { JournalPort, TransitionRecord } from '../http/ports.ts';
 import { rfc3339 } from '../machines/policies/describe.ts';
 import { isAfter, lastSeqOf, recall, scan } from './journal-disk.ts';
-import { checkpointLine, eventLine, journalForm, outcomeOf, transitionRecord } from './journal-lines.ts';
-import type { Observation, Observer } from './observe.ts';
+import { checkpointLine, eventLine, journalForm, type LastSeen, lastSeenOf, outcomeOf, transitionRecord } from './journal-lines.ts';
+import type { Observer } from './observe.ts';
 import { openSegments, segmentFiles } from './segments.ts';
 
 export interface JournalOptions {
@@ -50,7 +50,7 @@ interface Follower {
 export const openJournal = (options: JournalOptions): Journal => {
   const directory = join(options.stateDir, 'journal');
   mkdirSync(directory, { recursive: true, mode: 0o750 });
-  const latest = new Map<string, Observation>();
+  const latest = new Map<string, LastSeen>();
   const followers = new Set<Follower>();
   let closed = false;
 
@@ -131,7 +131,7 @@ export const openJournal = (options: JournalOptions): Journal => {
         }
       };
       attempt(() => events.append(eventLine(seq, seen)));
-      if (seen.snapshot.status === 'active' && !seen.failed) latest.set(seen.actorId, seen);
+      if (seen.snapshot.status === 'active' && !seen.failed) latest.set(seen.actorId, lastSeenOf(seen));
       else latest.delete(seen.actorId);
       if (seen.changed || outcomeOf(seen) !== null) {
         const record = transitionRecord(seq, seen);
