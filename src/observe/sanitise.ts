@@ -1,5 +1,6 @@
 /**
- * Makes a plain, secret-free copy of anything that is about to be written down: journal, log lines, inspector.
+ * Makes anything plain and secret-free that is about to be written down: journal, log lines, inspector. It changes nothing of
+ * what it is given; what holds nothing to be taken out is not copied, since most of it is never kept.
  *
  * Decides by names, not by values: strings under a key named like a secret, the value after a flag named like one, and
  * bearer tokens inside text are replaced. Applying it twice changes nothing more. Never throws for data that JSON can hold.
@@ -52,17 +53,20 @@ const copy = (value: unknown, limits: SanitiseLimits, depth: number, secret: boo
   }
 };
 
-const copyList = (list: readonly unknown[], limits: SanitiseLimits, depth: number, secret: boolean): unknown[] => {
+const copyList = (list: readonly unknown[], limits: SanitiseLimits, depth: number, secret: boolean): readonly unknown[] => {
   const kept = list.slice(0, limits.items).map((item, index) => copy(withoutFlagValue(item, list[index - 1]), limits, depth - 1, secret));
-  return list.length > kept.length ? [...kept, `[${list.length - kept.length} more]`] : kept;
+  if (list.length > kept.length) return [...kept, `[${list.length - kept.length} more]`];
+  return kept.every((item, index) => item === list[index]) ? list : kept;
 };
 
-const copyObject = (value: object, limits: SanitiseLimits, depth: number): Record<string, unknown> => {
-  const entries = Object.entries(value);
-  const kept = entries
-    .slice(0, limits.items)
-    .map(([key, child]) => [key, copy(child, limits, depth - 1, secretKey.test(key) && !secretPath.test(key))] as const);
-  return Object.fromEntries(entries.length > kept.length ? [...kept, ['…', `${entries.length - kept.length} more`]] : kept);
+const copyObject = (value: object, limits: SanitiseLimits, depth: number): object => {
+  const fields = value as Readonly<Record<string, unknown>>;
+  const keys = Object.keys(fields);
+  const shown = keys.length > limits.items ? keys.slice(0, limits.items) : keys;
+  const kept = shown.map((key) => copy(fields[key], limits, depth - 1, secretKey.test(key) && !secretPath.test(key)));
+  if (shown === keys && shown.every((key, index) => kept[index] === fields[key])) return value;
+  const entries = shown.map((key, index) => [key, kept[index]] as const);
+  return Object.fromEntries(shown === keys ? entries : [...entries, ['…', `${keys.length - shown.length} more`]]);
 };
 
 /** `--api-key X` and `--api-key=X` of an argument list. */

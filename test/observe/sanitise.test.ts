@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sanitise } from '../../src/observe/sanitise.ts';
 
-describe('a sanitised copy', () => {
+describe('a sanitised form', () => {
   it.each([
     [{ token: 'x' }, { token: '[redacted]' }],
     [{ env: { HF_TOKEN: 'x', OPENAI_API_KEY: 'x', LANG: 'C' } }, { env: { HF_TOKEN: '[redacted]', OPENAI_API_KEY: '[redacted]', LANG: 'C' } }],
@@ -40,6 +40,15 @@ describe('a sanitised copy', () => {
         expect(JSON.stringify(sanitise(once))).toBe(JSON.stringify(once));
       }),
     );
+  });
+
+  it('copies only what it takes something out of, and changes nothing of what it is given', () => {
+    const clean = { list: ['--port', '1'], deep: { LANG: 'C' } };
+    const given = { clean, env: { HF_TOKEN: 'x' } };
+    const shown = sanitise(given);
+    expect(shown).toEqual({ clean, env: { HF_TOKEN: '[redacted]' } });
+    expect(Object(shown).clean).toBe(clean);
+    expect(given.env).toEqual({ HF_TOKEN: 'x' });
   });
 
   it('within limits is short, also of what contains itself', () => {
