@@ -1,7 +1,9 @@
 /** `GET /v2/inspect`: what actors do, in XState's words, without secrets and bulk, kept in a bounded number. */
 import { describe, expect, it } from 'vitest';
+import { assign, createActor, createMachine } from 'xstate';
 import type { InspectMessage } from '../../src/http/ports.ts';
 import { createInspectFeed } from '../../src/observe/inspect-feed.ts';
+import { growthOver } from '../fuzz/memory.ts';
 import { startSmallSystem } from '../kit/small-system.ts';
 import { until } from '../kit/until.ts';
 
@@ -53,6 +55,18 @@ describe('the inspect feed', () => {
     expect(messages.length).toBeLessThanOrEqual(50 + 3);
     expect(of('pool-0#1')).toMatchObject([{ type: '@xstate.actor', machine: 'pool', snapshot: { status: 'active', path: 'uninitialized.idle' } }]);
     expect(messages.every(({ id }, index) => index === 0 || id > (messages[index - 1]?.id ?? 0))).toBe(true);
+  });
+
+  it('keeps no context that its actor has left behind', async () => {
+    const feed = createInspectFeed();
+    const grow = assign({ held: () => Array.from({ length: 10_000 }, (_, index) => index) });
+    const machine = createMachine({ id: 'pool', context: { held: [] as number[] }, on: { 'pool.drain': { actions: grow } } });
+    const pool = createActor(machine, { inspect: feed.inspect }).start();
+    const grown = await growthOver(() => {
+      for (let index = 0; index < 200; index += 1) pool.send({ type: 'pool.drain' });
+    });
+    expect(listen(feed).messages.length).toBeGreaterThan(400);
+    expect(grown).toBeLessThan(2 * 1024 * 1024);
   });
 
   it('goes on where a reader was, and has one of an earlier daemon forget first', () => {
