@@ -59,8 +59,11 @@ describe('the inspect feed', () => {
 
   it('keeps no context that its actor has left behind', async () => {
     const feed = createInspectFeed();
-    const grow = assign({ held: () => Array.from({ length: 10_000 }, (_, index) => index) });
-    const machine = createMachine({ id: 'pool', context: { held: [] as number[] }, on: { 'pool.drain': { actions: grow } } });
+    const machine = createMachine({
+      id: 'pool',
+      context: { held: Array.of<number>() },
+      on: { 'pool.drain': { actions: assign({ held: () => Array.from({ length: 10_000 }, (_, index) => index) }) } },
+    });
     const pool = createActor(machine, { inspect: feed.inspect }).start();
     const grown = await growthOver(() => {
       for (let index = 0; index < 200; index += 1) pool.send({ type: 'pool.drain' });
