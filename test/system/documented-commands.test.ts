@@ -64,7 +64,9 @@ const runHere = (line: string): string => {
 /** Its arguments of Node, in the folder of the project. */
 const startScript = async (): Promise<string> => {
   const { scripts } = JSON.parse(await readFile(join(project, 'package.json'), 'utf8'));
-  return String(scripts.start).replace(/^node bin/, join(project, 'bin'));
+  return String(scripts.start)
+    .replace(/^node /, '')
+    .replace(/\bbin\//, `${join(project, 'bin')}/`);
 };
 
 const run = async (dir: string, blocks: readonly Block[]) => {
