@@ -105,7 +105,9 @@ describe('links', () => {
 
 describe('npm scripts', () => {
   it('say what to do on a Node that is too old', () => {
-    const unguarded = Object.entries(project.scripts).filter(([, script]) => !/^(?:node tools\/need-node\.js && |node bin\/|npm run )/.test(script));
+    const unguarded = Object.entries(project.scripts).filter(
+      ([, script]) => !/^(?:node tools\/need-node\.js && |node (?:--[\w=-]+ )*bin\/|npm run )/.test(script),
+    );
     expect(unguarded).toEqual([]);
   });
 });
