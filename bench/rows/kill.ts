@@ -24,9 +24,9 @@ export const kill: Row = {
     'that of an answer asked for once `/v2/events` has told of it, the heartbeat is timed where it arrives. Interleaved: the same engine as a ' +
     'child of a bare Node parent, killed, until its `exit` event (waitpid). When all are dead they are started again by order.',
   limits:
-    'By the times in the journal: the exit is seen as fast as by the bare parent, and told 8 to 18 ms later. In between why it ended is found out: ' +
-    'the last lines of its log (a chain of file system calls, each by way of a thread of Node), and for a kill the kernel’s log (2 ms; it was 50 ' +
-    'when each record went through a thread). What is left to do is in the chart: tell the exit at once, and its cause when it is known.',
+    'The exit is seen as fast as by the bare parent, by a FIFO that the engine holds, and told at once: why it ended, which took 8 to 18 ms more, is found ' +
+    'out behind that. What is left is the kernel’s time to end a process with a model in its memory, in which the bare parent waits as well, and two ' +
+    'lines of the journal, the event to whoever follows, and a request for the status, on a machine whose two cores also end the engine.',
   quick: true,
   measure: (scale) =>
     inHouse(async (house) => {

@@ -22,8 +22,9 @@ export const statusUnderStress: Row = {
     'its deadline of 3 s, again and again. Both are asked in turn, a millisecond in between, and change places halfway, so that each is measured in both; ' +
     'the median over the rounds of each round’s 99th percentile, and of both halves the mean.',
   limits:
-    'While processes are started answers wait: `spawn` blocks the loop for the fork, a millisecond or more each and longer on a machine that is busy, ' +
-    'starting fewer at once would spread it. A driver that hangs is waited for by a process of its own, whose start is all that the loop has of it.',
+    'Profiled: of the time in which processes are started a third is `spawn`, which blocks the loop for the fork of the daemon, 5 to 17 ms each on this ' +
+    'machine, whatever is started; another third is garbage collection. Forks take turns with answers, one in each turn of the loop, so that an answer waits ' +
+    'for one or two of them; fewer would need another, smaller process to start engines. A driver that hangs is waited for by a process of its own, whose start is all that the loop has of it.',
   quick: false,
   measure: async (scale) => ({ findings: [...(await busyWithPools(scale)), await besideHang(scale)], remarks: [] }),
 };

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
 import { Writable } from 'node:stream';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { CauseError } from '../../cause.ts';
 import type { LaunchPlan } from '../../engines/adapter.ts';
 import type { Cause, EngineExit } from '../../machines/vocabulary.ts';
@@ -41,6 +42,7 @@ const script = (env: LaunchPlan['env']): string =>
 
 export const startGate = async (plan: LaunchPlan, files: { readonly log: string; readonly fifoWriteEnd: number }): Promise<Gate> => {
   refuseOddNames(plan.env);
+  await turnToFork();
   const child = await spawned(() => spawnShell(plan, files));
   const pid = child.pid;
   const go = child.stdio[goFd];
@@ -65,6 +67,14 @@ export const startGate = async (plan: LaunchPlan, files: { readonly log: string;
       await exited;
     },
   };
+};
+
+let lastFork: Promise<void> = Promise.resolve();
+
+/** A fork holds up the loop for a millisecond or more: between two of them it answers who asks. */
+const turnToFork = (): Promise<void> => {
+  lastFork = lastFork.then(() => breathe());
+  return lastFork;
 };
 
 const spawnShell = (
