@@ -65,7 +65,7 @@ export const waitForEnd = async (session: Session, id: string, limitMs: number):
   }
 };
 
-const reloadEnds: Readonly<Record<string, string>> = { rolled_back: 'the old engine serves on', given_up: 'no engine serves' };
+const reloadEnds: Readonly<Record<string, string>> = { rolled_back: 'what it had before serves', given_up: 'no engine serves' };
 const eventsLookedAt = 50;
 
 const eventsOf = async ({ api }: Session, id: string, limit: number): Promise<readonly Transition[]> =>

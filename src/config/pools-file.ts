@@ -39,7 +39,9 @@ export const loadPools = ({ file, explicit }: PoolsFileSetting, parse = parsePoo
   if (read.missing && !explicit) {
     return { ok: true, pools: [], warnings: [`${file}: there is no pools file, so no pools are declared; POOL_MANAGERD_CONFIG names another`] };
   }
-  const what = read.missing ? 'expected the pools file that POOL_MANAGERD_CONFIG names, found none' : `cannot be read: ${read.problem}`;
+  const what = read.missing
+    ? 'expected the pools file that was named (POOL_MANAGERD_CONFIG, --pools), found none'
+    : `cannot be read: ${read.problem}`;
   return { ok: false, mistakes: [`${file}: ${what}`] };
 };
 

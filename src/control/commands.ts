@@ -187,7 +187,7 @@ const full = (most: number): Refusal => ({
 const declaredInFile = (there: PoolStatus, poolsFile: string): Refusal => ({
   ok: false,
   problem: 'illegal',
-  message: `pool ${there.pool_id} is declared in ${poolsFile}; take it out of that file and reload the daemon, or drain it`,
+  message: `pool ${there.pool_id} is declared in ${poolsFile}; take it out of that file, which the daemon notices by itself, or drain it`,
   state: stateOf(there),
   accepts: ['preload', 'drain', 'reload'],
 });

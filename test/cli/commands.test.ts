@@ -162,7 +162,7 @@ describe('commanding', () => {
 
   it.each([
     ['reloaded', 0, 'pool-0 has its new engine'],
-    ['rolled_back', 1, 'pool-0 was not reloaded (the old engine serves on): model_missing: nothing there'],
+    ['rolled_back', 1, 'pool-0 was not reloaded (what it had before serves): model_missing: nothing there'],
     ['given_up', 1, 'pool-0 was not reloaded (no engine serves): model_missing: nothing there'],
   ])('waits for the end of a reload: %s', async (outcome, exitCode, told) => {
     const event = {

@@ -342,7 +342,7 @@ describe('a file', () => {
     });
     expect(loadPools({ file: file(), explicit: true })).toEqual({
       ok: false,
-      mistakes: [`${file()}: expected the pools file that POOL_MANAGERD_CONFIG names, found none`],
+      mistakes: [`${file()}: expected the pools file that was named (POOL_MANAGERD_CONFIG, --pools), found none`],
     });
   });
 
