@@ -23,10 +23,15 @@ export interface KeepRosterDeps {
 export const keepRoster = ({ store, learned, bootId, hashEntry, lost }: KeepRosterDeps): typeof nodeActors.keepRoster =>
   fromCallback<RosterNote, Record<string, never>>(({ receive }) => {
     const tell = (poolId: string) => (thrown: unknown) => lost(poolId, causeOf(thrown, 'state_store_failed'));
-    const keepDeclared = ({ poolId, origin, spec, overrides }: Extract<RosterNote, { type: 'pool.redeclared' }>): Promise<void> => {
-      if (origin === 'api') return store.declared.write(poolId, spec);
-      if (overrides === null) return store.overrides.remove(poolId);
-      return store.overrides.write(poolId, { version: 1, poolId, filedHash: hashEntry(overrides), spec });
+    const keepDeclared = async ({ poolId, origin, spec, overrides, former }: Extract<RosterNote, { type: 'pool.redeclared' }>): Promise<void> => {
+      const isRecorded = origin === 'api' ? former !== null : overrides !== null;
+      if (isRecorded) {
+        const filedHash = overrides && hashEntry(overrides);
+        return store.overrides.write(poolId, { version: 1, poolId, filedHash, spec, former });
+      }
+      // In this order, so that a crash in between leaves no older declaration.
+      if (origin === 'api') await store.declared.write(poolId, spec);
+      await store.overrides.remove(poolId);
     };
     receive((note) => {
       switch (note.type) {

@@ -6,6 +6,10 @@ import * as v from 'valibot';
 
 const known = v.nullable(v.number());
 
+const anySpec = v.record(v.string(), v.unknown());
+
+export const specSchema = v.looseObject({ spec: anySpec, filed: v.optional(v.nullable(anySpec), null) });
+
 export const poolSchema = v.looseObject({
   pool_id: v.string(),
   origin: v.string(),
@@ -70,6 +74,7 @@ export const gpuSchema = v.looseObject({
   stale: v.boolean(),
   seen_at: v.string(),
 });
+export type Declared = v.InferOutput<typeof specSchema>;
 export type Gpu = v.InferOutput<typeof gpuSchema>;
 
 export const gpusSchema = v.looseObject({ gpus: v.array(gpuSchema) });

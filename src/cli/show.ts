@@ -1,5 +1,5 @@
 /** Pools, GPUs, the node and its events as lines for people. Pure; asks nobody. */
-import type { Gpu, Node, Pool, Transition } from './answers.ts';
+import type { Declared, Gpu, Node, Pool, Transition } from './answers.ts';
 import { progressLine } from './progress-line.ts';
 import { type Colour, type Column, paint, printable, table } from './table.ts';
 import { age, bytes, orDash, share } from './words.ts';
@@ -30,9 +30,10 @@ const poolColumns: readonly Column<Pool>[] = [
 export const poolTable = (pools: readonly Pool[], colour: boolean): string[] =>
   pools.length === 0 ? ['no pools are declared; "pool-managerd config example" prints a pools file'] : table(pools, poolColumns, colour);
 
-export const poolDetail = (pool: Pool, colour: boolean): string[] =>
+export const poolDetail = (pool: Pool, colour: boolean, declared: Declared | null = null): string[] =>
   facts([
     ['pool', `${pool.pool_id} (origin ${pool.origin}, wanted ${pool.wanted})`],
+    ['ordered', declared && orderedOver(declared)],
     ['state', `${stateOf(pool)} for ${age(pool.since)}`, colour ? stateColour(pool) : null],
     ['reason', pool.reason && `${pool.reason.code}: ${pool.reason.message}`],
     ['retry', pool.reason?.next_retry_at ?? null],
@@ -49,6 +50,14 @@ export const poolDetail = (pool: Pool, colour: boolean): string[] =>
     ['last probe', pool.last_probe_at && `${age(pool.last_probe_at)} ago`],
     ['last error', pool.last_error && `${pool.last_error.code}: ${pool.last_error.message} (${pool.last_error.at})`],
   ]).concat(lastWords(pool.last_error));
+
+/** Where an order over the API counts: what it differs in from the pools file. */
+const orderedOver = ({ spec, filed }: Declared): string | null => {
+  if (filed === null) return null;
+  const told = (value: unknown): string => printable(JSON.stringify(value ?? null)).slice(0, 120);
+  const keys = [...new Set([...Object.keys(spec), ...Object.keys(filed)])].filter((key) => told(spec[key]) !== told(filed[key]));
+  return `over the API, until its entry in the pools file changes: ${keys.map((key) => `${key} ${told(spec[key])}, in the file ${told(filed[key])}`).join('; ')}`;
+};
 
 const mostWords = 10;
 

@@ -37,7 +37,8 @@ ${rowsOf(poolOf(poolsJsonSchema()), '').join('\n')}
 
 Changes of \`preload\`, \`timeouts\`, \`health\` and \`restart\` need no new engine; a change of any other key is a reload.
 A pool whose entry is as it was keeps what was ordered of it over the API
-([decision 28](decisions/0028-orders-over-the-file.md)); one whose entry changes goes by the file.
+([decision 28](decisions/0028-orders-over-the-file.md)); one whose entry changes goes by the file. One
+that is down takes up what the file says and stays down, unless the file comes to say \`preload: true\`.
 `;
 
 const variableRow = ([name, schema]: [string, v.GenericSchema]): string => {

@@ -47,7 +47,7 @@ export const createTokenSource = ({ token, bind }: Pick<Environment, 'token' | '
       return fixed(token.value, tokenProblem(token.value, 'LLORCH_API_TOKEN', bind.loopback));
     case 'file':
     case 'credential':
-      return fromFile(token, bind.loopback, options);
+      return byDeclaration(token, bind.loopback, options);
     default:
       return assertNever(token);
   }
@@ -62,7 +62,7 @@ const fixed = (token: string | null, problem: string | null): TokenSource => ({
 
 type FileSetting = Extract<TokenSetting, { kind: 'file' | 'credential' }>;
 
-const fromFile = (setting: FileSetting, loopback: boolean, { mono = () => stamp().mono }: TokenSourceOptions): TokenSource => {
+const byDeclaration = (setting: FileSetting, loopback: boolean, { mono = () => stamp().mono }: TokenSourceOptions): TokenSource => {
   let token: string | null = null;
   let listener: TokenListener = { mistake: () => {}, changed: () => {} };
   let warnings: readonly string[] = [];

@@ -3,6 +3,7 @@
  * chart's. Waits for nothing but an order or a declaration to be on disk and an answer of orchestratord.
  */
 import type { NodePort } from '../http/ports.ts';
+import { servingOf } from '../machines/policies/roster.ts';
 import type { PoolSpec } from '../machines/vocabulary.ts';
 import type { StateStore } from '../state/store.ts';
 import { askControlPlane } from './ask-control-plane.ts';
@@ -47,7 +48,13 @@ export const createNodePort = (options: NodePortOptions): NodePort => {
     spec: (id) => {
       const context = views.poolRef(id)?.getSnapshot().context;
       if (context === undefined) return null;
-      return { spec: withoutSecrets(context.spec), spec_hash: context.specHash, reserved_bytes: context.run?.reservedBytes ?? null };
+      const overrides = servingOf(node.getSnapshot().context.roster, id)?.overrides ?? null;
+      return {
+        spec: withoutSecrets(context.spec),
+        spec_hash: context.specHash,
+        filed: overrides && withoutSecrets(overrides),
+        reserved_bytes: context.run?.reservedBytes ?? null,
+      };
     },
     notReady: () => notReady(views, stoodStillMs()),
     ...commands,

@@ -13,6 +13,8 @@ export interface DeclaredSpec {
   /** Secrets taken out. */
   readonly spec: Readonly<Record<string, unknown>>;
   readonly spec_hash: string;
+  /** What the pools file says instead, where an order over the API counts; null: nothing else, or it does not know the pool. */
+  readonly filed: Readonly<Record<string, unknown>> | null;
   /** Granted to the engine that runs; null: none runs, or nothing was estimated. */
   readonly reserved_bytes: number | null;
 }

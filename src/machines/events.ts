@@ -31,7 +31,14 @@ export type PoolCommand = Stamp &
     | { readonly type: 'pool.start' }
     | { readonly type: 'pool.drain'; readonly deadlineMs: number | null }
     | { readonly type: 'pool.resume' }
-    | { readonly type: 'pool.reload'; readonly spec: PoolSpec; readonly specHash: string; readonly operationId: string }
+    | {
+        readonly type: 'pool.reload';
+        readonly spec: PoolSpec;
+        readonly specHash: string;
+        readonly operationId: string;
+        /** It is what is declared, and nobody ordered it: a pool that is wanted down takes it up and stays down. */
+        readonly byDeclaration?: true;
+      }
     /** `cause`: where it is not the pool that goes but one engine of it. */
     | { readonly type: 'pool.remove'; readonly cause?: Cause }
     /** The node shuts down and takes its engines with it; what is wanted stays as it is. */

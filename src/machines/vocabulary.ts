@@ -361,6 +361,8 @@ export interface BootPool {
   readonly specHash: string | null;
   /** What the pools file says of it, where an order over the API has put `spec` in its place; null: nothing is overridden. */
   readonly overrides: PoolSpec | null;
+  /** What was declared before an order over the API that had no outcome yet; null: there is none. */
+  readonly former: { readonly spec: PoolSpec; readonly specHash: string } | null;
   readonly run: RunRecord | null;
   readonly memory: PoolMemory | null;
   readonly handoff: Handoff | null;

@@ -74,10 +74,16 @@ export const transitionRecord = (seq: number, seen: Observation): TransitionReco
   event: seen.event.type,
   from: seen.from,
   to: seen.to,
-  reason: isConclusion(seen) ? causeAt(seen.event, 'cause') : causeAt(seen.snapshot.context, 'reason'),
+  reason: reasonOf(seen),
   incarnation: seen.incarnation,
   outcome: outcomeOf(seen),
 });
+
+/** A pool that went back to its spec is well, and has none; why it went back is what is asked of that. */
+const reasonOf = (seen: Observation): ReturnType<typeof causeAt> => {
+  if (isConclusion(seen)) return causeAt(seen.event, 'cause');
+  return outcomeOf(seen) === 'rolled_back' ? causeAt(at(seen.before?.context, 'reload'), 'gaveUp') : causeAt(seen.snapshot.context, 'reason');
+};
 
 /** A reload that has come to its end with this event: `reloaded`, `rolled_back`, or `given_up` where nothing became ready. */
 export const outcomeOf = (seen: Observation): string | null => {

@@ -112,7 +112,7 @@ const byId = ({ bootId, configured, runs, memories, declared, damagedDeclaration
   const isOther = (id: string): boolean => inFile.has(id) || overApi.has(id) || running.has(id);
   const counts = ({ poolId, filedHash }: OverrideRecord): boolean => {
     const filed = inFile.get(poolId);
-    return filed !== undefined && hashEntry(filed.spec) === filedHash;
+    return filed === undefined ? filedHash === null && overApi.has(poolId) : hashEntry(filed.spec) === filedHash;
   };
   return {
     configured: inFile,
@@ -191,20 +191,23 @@ const rank = ({ run, memory }: Berth): number => {
 };
 
 /** An orphan's origin is not known any more; `file` is what it is shown as while it drains. */
-const undeclared = { origin: 'file', spec: null, specHash: null, overrides: null, handoff: null } as const;
+const undeclared = { origin: 'file', spec: null, specHash: null, overrides: null, former: null, handoff: null } as const;
 
-const declarationOf = (id: string, known: Known, { hashOf }: Found): Pick<BootPool, 'origin' | 'spec' | 'specHash' | 'overrides' | 'handoff'> => {
+type Declared = Pick<BootPool, 'origin' | 'spec' | 'specHash' | 'overrides' | 'former' | 'handoff'>;
+
+const declarationOf = (id: string, known: Known, { hashOf }: Found): Declared => {
+  const ofSpec = (spec: PoolSpec) => ({ spec, specHash: hashOf(spec) });
   const configured = known.configured.get(id);
-  const ordered = known.overrides.get(id)?.spec;
-  if (configured !== undefined && ordered !== undefined)
-    return { origin: 'file', spec: ordered, specHash: hashOf(ordered), overrides: configured.spec, handoff: null };
-  if (configured !== undefined) return { origin: 'file', ...configured, overrides: null, handoff: null };
   const declared = known.declared.get(id);
-  if (declared !== undefined) return { origin: 'api', spec: declared, specHash: hashOf(declared), overrides: null, handoff: null };
+  const record = known.overrides.get(id);
+  const ordered = record && { ...ofSpec(record.spec), former: record.former && ofSpec(record.former) };
+  if (configured !== undefined)
+    return { origin: 'file', ...configured, overrides: ordered === undefined ? null : configured.spec, former: null, ...ordered, handoff: null };
+  if (declared !== undefined) return { origin: 'api', ...ofSpec(declared), overrides: null, former: null, ...ordered, handoff: null };
   const handoff = known.attached.get(id)?.handoff;
   if (handoff === undefined) return undeclared;
   const spec = attachedSpec(handoff);
-  return { origin: 'attached', spec, specHash: hashOf(spec), overrides: null, handoff };
+  return { origin: 'attached', spec, specHash: hashOf(spec), overrides: null, former: null, handoff };
 };
 
 const leftoversOf = (found: Found, known: Known, planned: ReadonlySet<string>): readonly Leftover[] => [

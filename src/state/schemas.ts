@@ -183,7 +183,9 @@ const handoff = exactly<Handoff>()(
   }),
 );
 
-export const overrideRecordSchema = exactly<OverrideRecord>()(v.strictObject({ version, poolId, filedHash: name, spec: poolSpecSchema }));
+export const overrideRecordSchema = exactly<OverrideRecord>()(
+  v.strictObject({ version, poolId, filedHash: v.nullable(name), spec: poolSpecSchema, former: v.nullable(poolSpecSchema) }),
+);
 
 export const attachedRecordSchema = exactly<AttachedRecord>()(v.strictObject({ version, poolId, bootId: name, handoff }));
 

@@ -54,7 +54,7 @@ export interface StateStore {
   readonly memories: Shelf<KeptMemory>;
   /** Pools declared over the API. */
   readonly declared: Shelf<PoolSpec>;
-  /** What was ordered over the API for pools of the pools file. */
+  /** What was ordered over the API for pools of the pools file, and for any pool while it is not known what becomes of it. */
   readonly overrides: Shelf<OverrideRecord>;
   /** Pools made from somebody else's handoff. */
   readonly attached: Shelf<AttachedRecord>;
@@ -71,13 +71,15 @@ export interface KeptMemory extends PoolMemory {
   readonly bootId: string;
 }
 
-/** Counts as long as the pools file says of the pool what it said when this was ordered. */
+/** Counts as long as the pools file says of the pool what it said when this was ordered, or the pool is declared over the API. */
 export interface OverrideRecord {
   readonly version: 1;
   readonly poolId: string;
-  /** A hash of the pool's whole entry in the pools file. */
-  readonly filedHash: string;
+  /** A hash of the pool's whole entry in the pools file; null: it is not in there. */
+  readonly filedHash: string | null;
   readonly spec: PoolSpec;
+  /** What counted before, while it is not known what becomes of this. */
+  readonly former: PoolSpec | null;
 }
 
 export interface AttachedRecord {

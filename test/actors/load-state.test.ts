@@ -43,6 +43,7 @@ describe('A start', () => {
         spec: specOf(id),
         specHash: hashOf(specOf(id)),
         overrides: null,
+        former: null,
         run: null,
         memory: null,
         handoff: null,
@@ -111,7 +112,7 @@ describe('A start', () => {
     const store = await opened();
     const [filed, ordered] = [specOf('a'), specOf('a', { slots: 3 })];
     const other = specOf('a', { timeouts: { ...filed.timeouts, drain_ms: 1 } });
-    await store.overrides.write('a', { version: 1, poolId: 'a', filedHash: hashEntry(filed), spec: ordered });
+    await store.overrides.write('a', { version: 1, poolId: 'a', filedHash: hashEntry(filed), spec: ordered, former: null });
     expect((await load(store, filed)).pools).toMatchObject([{ origin: 'file', spec: ordered, specHash: hashOf(ordered), overrides: filed }]);
     expect(await filesOf(store, 'overrides')).toEqual(['a.json']);
 
@@ -119,6 +120,18 @@ describe('A start', () => {
     expect(pools).toMatchObject([{ origin: 'file', spec: other, specHash: hashOf(other), overrides: null }]);
     expect(cleaned).toEqual(['overrides/a.json: the pools file says something else of the pool since']);
     expect(await filesOf(store, 'overrides')).toEqual([]);
+  });
+
+  it('goes by what was ordered of a pool that was declared over the API, and knows what counted before', async () => {
+    const store = await opened();
+    const [declared, ordered] = [specOf('a'), specOf('a', { slots: 3 })];
+    await store.declared.write('a', declared);
+    await store.overrides.write('a', { version: 1, poolId: 'a', filedHash: null, spec: ordered, former: declared });
+    await store.overrides.write('b', { version: 1, poolId: 'b', filedHash: null, spec: specOf('b'), former: null });
+    const { pools } = await load(store);
+    const former = { spec: declared, specHash: hashOf(declared) };
+    expect(pools).toMatchObject([{ poolId: 'a', origin: 'api', spec: ordered, specHash: hashOf(ordered), overrides: null, former }]);
+    expect(await filesOf(store, 'overrides')).toEqual(['a.json']);
   });
 
   it('keeps an engine whose pool nobody declares any more, with its memory, as an orphan', async () => {

@@ -67,12 +67,25 @@ describe('looking', () => {
   });
 
   it('tells a pool in full, with reason and way out', async () => {
-    const { url } = await daemonWith({ 'GET /v2/pools/pool-1/status': { body: failed } });
+    const declared = { pool_id: 'pool-1', spec: {}, spec_hash: 'h', filed: null, reserved_bytes: null };
+    const { url } = await daemonWith({ 'GET /v2/pools/pool-1/status': { body: failed }, 'GET /v2/pools/pool-1/spec': { body: declared } });
     for (const name of ['pool', 'status']) {
       const { stdout } = await runCommand([name, 'pool-1', '--url', url]);
       expect(stdout).toContain('offline.failed');
       expect(stdout).toContain('model_missing: no file /models/x.gguf; fetch it');
     }
+  });
+
+  it('tells of a pool that an order over the API counts, and what the pools file says instead', async () => {
+    const pool = { ...ready, origin: 'file' };
+    const spec = { id: 'pool-0', slots: 4, model: 'a' };
+    const told = async (filed: object | null): Promise<string> => {
+      const body = { pool_id: 'pool-0', spec, spec_hash: 'h', filed, reserved_bytes: null };
+      const { url } = await daemonWith({ 'GET /v2/pools/pool-0/status': { body: pool }, 'GET /v2/pools/pool-0/spec': { body } });
+      return (await runCommand(['pool', 'pool-0', '--url', url])).stdout;
+    };
+    expect(await told({ ...spec, slots: 2 })).toMatch(/ordered: +over the API, until .* changes: slots 4, in the file 2\n/);
+    expect(await told(null)).not.toContain('ordered');
   });
 
   it('lists GPUs with what is promised of them', async () => {

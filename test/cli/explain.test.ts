@@ -41,6 +41,7 @@ const input: PoolInput = {
   handoff: null,
   orphaned: false,
   beside: null,
+  reloading: null,
 };
 /** A pool's journal, folded as it is made. */
 const poolLines = (...events: readonly PoolEvent[]) => {

@@ -1,5 +1,5 @@
 /** A reload beside the engine that serves: nobody is refused, and a daemon that dies in the middle of it loses neither engine. */
-import { truncate, writeFile } from 'node:fs/promises';
+import { readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { complete, stream } from '../kit/completions.ts';
@@ -143,6 +143,40 @@ describe.concurrent('a reload without room for both engines', patient, () => {
     expect(house.runs('pool-0')).toHaveLength(1);
     await daemon.end();
     expect(foldJournal(house.stateDir)).toMatchObject({ divergence: null, passedOver: 0 });
+  });
+});
+
+describe.concurrent('an order over the API without room for both engines', patient, () => {
+  const bigModel = async (house: House, gib: number): Promise<string> => {
+    const file = join(house.dir, `${gib}.gguf`);
+    await writeFile(file, '');
+    await truncate(file, gib * 1024 ** 3);
+    return file;
+  };
+
+  it('is rolled back by the next daemon, where the first one died while the new engine loaded', async (t) => {
+    const house = await daemonHouse(t);
+    await house.declare([house.stub('pool-0', { model: await bigModel(house, 14) })]);
+    const daemon = await house.start();
+    await daemon.ready('pool-0');
+    await reload(daemon, { slots: 3, env: { STUB_LOAD_MS: '3000', STUB_FAIL_LOAD: 'error loading model: bad magic' } });
+    await daemon.sees('pool-0', 'loading', ({ state, substate }) => state === 'starting' && substate.startsWith('loading'));
+    await daemon.end('SIGKILL');
+    const next = await house.start();
+    const back = await next.sees('pool-0', 'ready with two slots again', ({ ready, slots_total }) => ready && slots_total === 2);
+    expect(back.last_error?.code).toBe('model_incompatible');
+    const [outcome] = (await next.events('pool-0')).filter(({ outcome }) => outcome !== null);
+    expect(outcome).toMatchObject({ outcome: 'rolled_back', reason: { code: 'model_incompatible' } });
+    await asking('the order to be off the disk', async () => (await readdir(join(house.stateDir, 'overrides'))).length === 0);
+  });
+
+  it('too large for the card is refused, and costs nothing that serves', async (t) => {
+    const { house, daemon } = await serving(t);
+    const before = house.runs('pool-0');
+    await reload(daemon, { new_model_ref: await bigModel(house, 30) });
+    await asking('the outcome', async () => (await outcomes(daemon))[0] === 'rolled_back');
+    expect(await daemon.pool('pool-0')).toMatchObject({ ready: true, last_error: { code: 'insufficient_vram' } });
+    expect(house.runs('pool-0')).toEqual(before);
   });
 });
 

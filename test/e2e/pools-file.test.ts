@@ -68,6 +68,23 @@ describe.concurrent('the pools file', patient, () => {
     await daemon.ready('pool-0');
   });
 
+  it('that changes starts nothing that was drained or was not to start, and what is started then goes by it', async (t) => {
+    const house = await daemonHouse(t);
+    await house.declare([house.stub('drained'), house.stub('idle', { preload: false })]);
+    const daemon = await house.start();
+    await daemon.ready('drained');
+    expect((await daemon.ask('POST', '/v2/pools/drained/drain')).status).toBe(202);
+    await daemon.sees('drained', 'down', ({ substate }) => substate === 'stopped');
+    await house.declare([house.stub('drained', { slots: 5 }), house.stub('idle', { preload: false, slots: 5 }), house.stub('comes')]);
+    await asking('the file to be followed', async () => (await daemon.ask('GET', '/v2/pools/comes/status')).status === 200);
+    await daemon.ready('comes');
+    for (const id of ['drained', 'idle']) {
+      expect(await daemon.pool(id)).toMatchObject({ wanted: 'down', live: false });
+      expect((await daemon.ask('POST', `/v2/pools/${id}/preload`)).status).toBe(202);
+    }
+    expect((await daemon.ready('drained', 'idle')).map(({ slots_total }) => slots_total)).toEqual([5, 5]);
+  });
+
   it('that says of a pool what it said before leaves alone what was ordered over the API, also under the next daemon', async (t) => {
     const house = await daemonHouse(t);
     const lines = (file: number) => [house.stub('filed', { slots: file }), house.stub('other', { preload: false })];
@@ -83,6 +100,8 @@ describe.concurrent('the pools file', patient, () => {
     await house.declare([...lines(1), house.stub('comes', { preload: false })]);
     await asking('the file to be followed', async () => (await daemon.ask('GET', '/v2/pools/comes/status')).status === 200);
     await asking('the old engines to have ended', () => house.left().length === 2);
+    expect((await daemon.ask('GET', '/v2/pools/filed/spec')).body).toMatchObject({ spec: { slots: 3 }, filed: { slots: 1 } });
+    expect((await daemon.ask('GET', '/v2/pools/asked/spec')).body).toMatchObject({ spec: { slots: 3 }, filed: null });
     await daemon.end('SIGKILL');
     const next = await house.start();
     const kept = await next.ready('filed', 'asked');

@@ -38,7 +38,7 @@ export const createFakeNode = (own: Partial<Pick<NodePort, 'version'>> = {}): Fa
     pool: (id) => fake.statuses.find((status) => status.pool_id === id) ?? null,
     gpus: () => [gpuView(), gpuView({ index: 1, uuid: 'GPU-2', memory_used_bytes: null, processes: [{ pid: 7, usedBytes: null }] })],
     accepts: (id) => (fake.pool(id) === null ? [] : ['preload', 'drain', 'reload']),
-    spec: (id) => (fake.pool(id) === null ? null : { spec: { id, engine: 'llamacpp' }, spec_hash: 'abc', reserved_bytes: null }),
+    spec: (id) => (fake.pool(id) === null ? null : { spec: { id, engine: 'llamacpp' }, spec_hash: 'abc', filed: null, reserved_bytes: null }),
     notReady: () => fake.reasons,
     preload: async (id) => {
       fake.asked.push(['preload', id]);

@@ -50,6 +50,7 @@ export const bootPool = (facts: Partial<BootPool> & { readonly spec?: PoolSpec |
     spec,
     specHash: spec === null ? null : 'h1',
     overrides: null,
+    former: null,
     run: null,
     memory: null,
     handoff: null,

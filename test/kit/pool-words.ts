@@ -119,6 +119,7 @@ export const poolInput: PoolInput = {
   handoff: null,
   orphaned: false,
   beside: null,
+  reloading: null,
 };
 
 export const attachedInput: Partial<PoolInput> = {

@@ -6,6 +6,7 @@ import './pool/serving.ts';
 import './pool/draining.ts';
 import './pool/resting.ts';
 import './pool/reloading.ts';
+import './pool/declaring.ts';
 import './pool/adopting.ts';
 import './pool/attached.ts';
 

@@ -85,6 +85,7 @@ const input: PoolInput = {
   handoff: null,
   orphaned: false,
   beside: null,
+  reloading: null,
 };
 const engine: EnginePresent = { executable: '/opt/llama-server', version: 'b1', knownFlags: ['--api-key', '--port'] };
 const model: ModelPresent = { id: 'tiny', path: '/models/tiny.gguf', bytes: 1_000 };

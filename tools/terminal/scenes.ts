@@ -32,6 +32,7 @@ export const terminalPictures = async (): Promise<ReadonlyMap<string, string>> =
     'GET /v2/pools': { body: { node_id: 'gpu-node-1', pools: all, count: all.length } },
     'GET /v2/gpus': { body: { node_id: 'gpu-node-1', gpus: cards(), count: 2 } },
     ...Object.fromEntries(all.map((pool) => [`GET /v2/pools/${pool.pool_id}/status`, { body: pool }])),
+    ...Object.fromEntries(all.map(({ pool_id }) => [`GET /v2/pools/${pool_id}/spec`, { body: { pool_id, spec: {}, filed: null } }])),
   });
   try {
     const drawn = new Map<string, string>();

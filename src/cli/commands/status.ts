@@ -1,6 +1,6 @@
 /** `status [ID] [--watch]`: the node and its pools, or one pool in full. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { nodeSchema, poolSchema, poolsSchema } from '../answers.ts';
+import { nodeSchema, poolSchema, poolsSchema, specSchema } from '../answers.ts';
 import { withId } from '../client.ts';
 import type { Session } from '../context.ts';
 import { CliError, exitCodes } from '../exit.ts';
@@ -41,7 +41,8 @@ const lookAtNode = async ({ api, colour }: Session): Promise<Seen> => {
 
 const lookAtPool = async ({ api, colour }: Session, id: string): Promise<Seen> => {
   const pool = await api.ask((client) => client.v2.pools[':id'].status.$get(withId(id))).read(poolSchema);
-  return { answer: pool, lines: poolDetail(pool, colour) };
+  const declared = pool.origin === 'file' ? await api.ask((client) => client.v2.pools[':id'].spec.$get(withId(id))).read(specSchema) : null;
+  return { answer: pool, lines: poolDetail(pool, colour, declared) };
 };
 
 /** A daemon that restarts is watched on. */

@@ -139,7 +139,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   'GET /v2/pools/:id/spec': operation(
     'pools',
     'poolSpec',
-    'What a pool was declared as, secrets taken out, and the VRAM its engine was promised',
+    'What a pool was declared as, secrets taken out, what the pools file says instead of it, and the VRAM its engine was promised',
     { ...refusals('POOL_NOT_FOUND'), ...notNow, '200': json('The spec with every default filled in', specSchema) },
     { parameters: poolId },
   ),

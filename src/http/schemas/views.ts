@@ -60,7 +60,13 @@ export const poolStatusSchema = v.pipe(v.strictObject(poolStatusEntries), v.meta
 export const poolsSchema = v.pipe(v.strictObject({ node_id: text, pools: v.array(poolStatusSchema), count }), v.metadata({ ref: 'Pools' }));
 
 export const specSchema = v.pipe(
-  v.strictObject({ pool_id: text, spec: v.record(text, v.unknown()), spec_hash: text, reserved_bytes: maybe(count) }),
+  v.strictObject({
+    pool_id: text,
+    spec: v.record(text, v.unknown()),
+    spec_hash: text,
+    filed: maybe(v.record(text, v.unknown())),
+    reserved_bytes: maybe(count),
+  }),
   v.metadata({ ref: 'DeclaredSpec' }),
 );
 

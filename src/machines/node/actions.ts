@@ -19,7 +19,7 @@ import { type Birth, birthOf, declaredPool } from './birth.ts';
 import { struckBy, tellDevices, withCards } from './cards.ts';
 import type { NodeContext } from './context.ts';
 import { acknowledgeDrains, announceDrain, type Letter, notesOnEnd, toBlocked, toRegistration } from './letters.ts';
-import { bear, change, type Moves, noMoves } from './moves.ts';
+import { bear, change, keepDeclared, type Moves, noMoves } from './moves.ts';
 import { commandMoves, fileMoves, raise } from './orders.ts';
 import { base } from './setup.ts';
 import { giveUpRising, orderReload, settleOrder, succeed, takeNext, vacate } from './succession.ts';
@@ -64,9 +64,11 @@ export const node = base.extend({
       const { births, empty } = raise(pools, context);
       let moves = bear(noMoves(context), ...births);
       for (const berth of empty) moves = vacate(moves, context, berth);
+      // An order that came about, of which only that was not written any more.
+      for (const { poolId, former } of pools) if (former !== null && moves.roster[poolId]?.former === null) moves = keepDeclared(moves, poolId);
       const reloads = births.flatMap(({ entry: { poolId: berth, declared }, input: { specHash } }) => {
         if (declared === null || declared.specHash === specHash) return [];
-        const order: ReloadOrder = { type: 'pool.reload', ...declared, operationId: `declared-${declared.specHash}`, at, mono };
+        const order: ReloadOrder = { type: 'pool.reload', ...declared, operationId: `declared-${declared.specHash}`, byDeclaration: true, at, mono };
         return [{ berth, order }];
       });
       for (const { berth, order } of reloads) {
@@ -101,11 +103,11 @@ export const node = base.extend({
       enqueue.assign({ troubles: [...context.troubles, trouble].slice(-16) });
       const moves = giveUpRising(change(noMoves(context), poolId, { crashes }), context, poolId, trouble, null);
       perform(enqueue, moves);
-      const { origin, declared, overrides, handoff } = moves.roster[poolId] ?? broken;
+      const { origin, declared, overrides, former, handoff } = moves.roster[poolId] ?? broken;
       if (crashes > mostCrashes) return;
       enqueue.spawnChild('recallPool', {
         id: `recall-${actorId}`,
-        input: { poolId, origin, spec: declared?.spec ?? null, specHash: declared?.specHash ?? null, overrides, handoff },
+        input: { poolId, origin, spec: declared?.spec ?? null, specHash: declared?.specHash ?? null, overrides, former, handoff },
       });
     }),
     commandPool: enqueueActions(({ context, enqueue }, { poolId, command }: { poolId: string; command: PoolCommand }) => {
@@ -232,7 +234,7 @@ export const node = base.extend({
       if (context.roster[poolId] !== undefined) return settle('ignored');
       const spec = attachedSpec(handoff);
       const origin: PoolOrigin = 'attached';
-      const pool = { poolId: handoff.poolId, origin, spec, specHash: 'attached', overrides: null, run: null, memory: null, handoff };
+      const pool = { poolId: handoff.poolId, origin, spec, specHash: 'attached', overrides: null, former: null, run: null, memory: null, handoff };
       const birth = birthOf(pool, context.spawned + 1, context.inventory);
       if (birth === null) return;
       enqueue.assign({ roster: { ...context.roster, [handoff.poolId]: birth.entry }, spawned: context.spawned + 1 });

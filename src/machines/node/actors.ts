@@ -52,6 +52,8 @@ export type RosterNote =
       readonly spec: PoolSpec;
       /** What the pools file says instead. */
       readonly overrides: PoolSpec | null;
+      /** What was declared before, while it is not known what becomes of it. */
+      readonly former: PoolSpec | null;
     }
   /** Its declaration over the API and its attachment are to go. */
   | { readonly type: 'pool.forgotten'; readonly poolId: string }

@@ -28,6 +28,8 @@ export const birthOf = (pool: BootPool, number: number, inventory: Inventory | n
   const declared = pool.spec === null || pool.specHash === null ? null : { spec: pool.spec, specHash: pool.specHash };
   // An order over the API that had not had its outcome when the daemon ended; the engine has what was declared before it.
   const isOrdered = declared !== null && declared.specHash !== specHash && (origin === 'api' || pool.overrides !== null);
+  // The same, where what was ordered is what runs, or is to be started: it has yet to show that it comes up.
+  const pending = specHash === pool.specHash && (memory?.proof ?? null) === null ? pool.former : null;
   const devices = spec.devices;
   const fit = origin === 'attached' || inventory === null ? null : matchEntry({ devices, pinned: run?.gpus ?? pinned }, inventory);
   const gpus = fit?.matched === true ? fit.gpus : null;
@@ -38,7 +40,7 @@ export const birthOf = (pool: BootPool, number: number, inventory: Inventory | n
       origin,
       declared,
       overrides: pool.overrides,
-      former: isOrdered ? { spec, specHash } : null,
+      former: isOrdered ? { spec, specHash } : pending,
       handoff,
       devices,
       pinned: run?.gpus ?? gpus,
@@ -65,6 +67,7 @@ export const birthOf = (pool: BootPool, number: number, inventory: Inventory | n
       handoff,
       orphaned: declared === null,
       beside: order && { operationId: order.operationId },
+      reloading: pending && { operationId: `declared-${specHash}`, previous: pending },
     },
   };
 };
@@ -76,6 +79,7 @@ export const declaredPool = (declared: Declaration & { readonly origin: PoolOrig
   spec: declared.spec,
   specHash: declared.specHash,
   overrides: null,
+  former: null,
   run: null,
   memory: null,
   handoff: null,

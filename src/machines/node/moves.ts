@@ -48,6 +48,14 @@ export const bear = (moves: Moves, ...births: readonly Birth[]): Moves => ({
 export const keepDeclared = (moves: Moves, berth: string): Moves => {
   const entry = moves.roster[berth];
   if (entry === undefined || entry.declared === null) return moves;
-  const { origin, declared, overrides } = entry;
-  return { ...moves, notes: [...moves.notes, { type: 'pool.redeclared', poolId: publicIdOf(berth), origin, spec: declared.spec, overrides }] };
+  const { origin, declared, overrides, former } = entry;
+  const note: RosterNote = {
+    type: 'pool.redeclared',
+    poolId: publicIdOf(berth),
+    origin,
+    spec: declared.spec,
+    overrides,
+    former: former?.spec ?? null,
+  };
+  return { ...moves, notes: [...moves.notes, note] };
 };

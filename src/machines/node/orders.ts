@@ -40,13 +40,21 @@ export const fileMoves = (before: Moves, node: Node, pools: readonly Declaration
     ...removed.map((id) => withServing(id, (moves, entry) => removal(moves, entry, stamp))),
     ...changed.map((declared) =>
       withServing(declared.spec.id, (moves, entry) =>
-        orderReload(fileCounts(moves, entry), node, entry, { type: 'pool.reload', ...declared, operationId: `file-${declared.specHash}`, ...stamp }),
+        orderReload(fileCounts(moves, entry), node, entry, {
+          type: 'pool.reload',
+          ...declared,
+          operationId: `file-${declared.specHash}`,
+          ...(asksToStart(entry, declared) ? {} : { byDeclaration: true }),
+          ...stamp,
+        }),
       ),
     ),
     ...adjusted.map((declared) =>
       withServing(declared.spec.id, (moves, entry) => {
         const counts = fileCounts(moves, entry);
-        return entry.declared !== null && isSameSpec(entry.declared.spec, declared.spec) ? counts : adjust(counts, entry, declared, stamp);
+        const isNew = entry.declared === null || !isSameSpec(entry.declared.spec, declared.spec);
+        const adjusted = isNew ? adjust(counts, entry, declared, stamp) : counts;
+        return asksToStart(entry, declared) ? write(adjusted, entry, { type: 'pool.start', ...stamp }) : adjusted;
       }),
     ),
     ...added.map((declared) => (moves: Moves) => add(moves, node, declared)),
@@ -107,6 +115,9 @@ const fileCounts = (moves: Moves, entry: RosterEntry): Moves => {
   const counts = change(moves, entry.poolId, { overrides: null, former: null });
   return entry.overrides === null ? counts : keepDeclared(counts, entry.poolId);
 };
+
+/** It is to start with the daemon now, and was not. */
+const asksToStart = ({ declared }: RosterEntry, { spec }: Declaration): boolean => spec.preload && declared?.spec.preload === false;
 
 /** Whoever of its engines has that spec takes it up, and so does an order that waits. */
 const adjust = (moves: Moves, entry: RosterEntry, declared: Declaration, { at, mono }: Stamp): Moves => {

@@ -44,7 +44,8 @@ export const succeed = (moves: Moves, berth: string, stamp: Stamp | null): Moves
   const { at, mono } = stamp ?? next.order;
   const { declared, overrides } = old;
   const risen = change(moves, berth, { role: 'serving', order: null, declared: declared ?? next.declared, overrides });
-  const told = write(risen, next, { type: 'pool.succeeded', restarts: old.report?.restarts ?? 0 });
+  const kept = old.former === null ? risen : keepDeclared(risen, berth);
+  const told = write(kept, next, { type: 'pool.succeeded', restarts: old.report?.restarts ?? 0 });
   return retire(told, old, { type: 'pool.remove', cause: succeeded, at, mono });
 };
 
@@ -53,7 +54,7 @@ export const giveUpRising = (moves: Moves, node: Node, berth: string, cause: Cau
   const [risen, entry] = [moves.roster[berth], besideOf(moves.roster, berth)];
   if (risen === undefined || risen.order === null || entry === null) return moves;
   const hidden = change(moves, berth, hiddenFromNowOn);
-  if (lacksRoom(cause?.code ?? null) && node.stopping === null && !entry.leaving) return write(hidden, entry, risen.order);
+  if (lacksRoom(cause) && node.stopping === null && !entry.leaving) return write(hidden, entry, risen.order);
   const outcome = entry.report?.ready === true ? 'rolled_back' : 'given_up';
   return settleOrder(conclude(hidden, entry, risen.order, outcome, cause ?? unknown, stamp ?? risen.order), entry.poolId, outcome);
 };
@@ -62,9 +63,9 @@ export const giveUpRising = (moves: Moves, node: Node, berth: string, cause: Cau
 export const settleOrder = (moves: Moves, berth: string, outcome: ReloadOutcome): Moves => {
   const entry = moves.roster[berth];
   if (entry === undefined || entry.former === null) return moves;
-  const settled = change(moves, berth, { former: null });
   const isBack = outcome !== 'reloaded' && entry.report?.specHash === entry.former.specHash;
-  return isBack ? keepDeclared(change(settled, berth, redeclared(entry, entry.former)), berth) : settled;
+  const changes = isBack ? redeclared(entry, entry.former) : {};
+  return keepDeclared(change(moves, berth, { ...changes, former: null }), berth);
 };
 
 /** What was in the berth is gone. */
@@ -88,7 +89,7 @@ const raise = (moves: Moves, { inventory }: Node, entry: RosterEntry, order: Rel
   const { spec, specHash } = order;
   const poolId = otherBerthOf(entry.poolId);
   const pinned = JSON.stringify(spec.devices) === JSON.stringify(entry.devices) ? entry.pinned : null;
-  const pool = { poolId, origin: entry.origin, spec, specHash, overrides: null, run: null, memory: null, handoff: null };
+  const pool = { poolId, origin: entry.origin, spec, specHash, overrides: null, former: null, run: null, memory: null, handoff: null };
   const birth = birthOf(pool, moves.spawned + 1, inventory, { role: 'rising', order, pinned });
   return birth === null ? moves : bear(moves, birth);
 };

@@ -15,6 +15,7 @@ export const insufficientVram = (poolId: string, shortages: readonly Shortage[])
   code: 'insufficient_vram',
   message: shortages.map((shortage) => `${numbers(poolId, shortage)}; ${remedy(shortage)}`).join('. '),
   details: {
+    never_fits: shortages.some(neverFits),
     gpus: shortages.map(({ card, needBytes, availableBytes, reserved, comingBytes }) => ({
       gpu: card.key,
       need_bytes: needBytes,
@@ -27,11 +28,14 @@ export const insufficientVram = (poolId: string, shortages: readonly Shortage[])
   },
 });
 
+/** It is too large for the whole card, whoever else is on it. */
+const neverFits = ({ card, needBytes }: Pick<Shortage, 'card' | 'needBytes'>): boolean => card.totalBytes !== null && needBytes > card.totalBytes;
+
 const numbers = (poolId: string, { card, needBytes, availableBytes, comingBytes }: Shortage): string =>
   `${card.label}: ${publicIdOf(poolId)} needs ${size(needBytes)}, available ${size(Math.max(0, availableBytes))} (total ${size(card.totalBytes)}, free by the driver ${size(card.freeBytes)}, promised to other pools and not yet used ${size(comingBytes)})`;
 
 const remedy = ({ card, needBytes, reserved }: Shortage): string => {
-  if (card.totalBytes !== null && needBytes > card.totalBytes) return 'it can never fit this card: a smaller model or quantisation, or more devices';
+  if (neverFits({ card, needBytes })) return 'it can never fit this card: a smaller model or quantisation, or more devices';
   const pools = reserved.map((one) => `draining ${publicIdOf(one.poolId)} frees ${size(one.bytes)}`);
   const strangers = card.processes
     .filter((process) => process.poolId === null)

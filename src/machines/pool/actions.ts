@@ -28,7 +28,7 @@ import type {
 } from '../vocabulary.ts';
 import type { ProbePace } from './actors.ts';
 import { attachedRun } from './attached.ts';
-import { backedOff, blamed, gpusBlamed, heldVram, reloadFailed, stuck, unstuck, waitedOn } from './blame.ts';
+import { backedOff, blamed, causeOfBlame, gpusBlamed, heldVram, reloadFailed, stuck, unstuck, waitedOn } from './blame.ts';
 import { type Drain, noProbes, noProgress, type PoolContext, unknownLoad } from './context.ts';
 import { stampOf } from './failure.ts';
 import { memoryOf, recalledDrain } from './memory.ts';
@@ -265,7 +265,7 @@ export const pool = base.extend({
     giveUpReload: enqueueActions(({ context: { poolId, reload, reason }, event, enqueue, self }) => {
       if (reload === null) return;
       enqueue.assign({ reload: null });
-      const cause = reload.gaveUp ?? (reason && { code: reason.code, message: reason.message });
+      const cause = reload.gaveUp ?? (reason && causeOfBlame(reason));
       const { operationId } = reload;
       if (self._parent)
         enqueue.sendTo(self._parent, { type: 'reload.settled', poolId, operationId, outcome: 'given_up', cause, stamp: stampOf(event) });

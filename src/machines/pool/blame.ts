@@ -13,6 +13,9 @@ export const blamed = (context: PoolContext, event: unknown, cause: Cause): Chan
   return { lastError, ...(!isOrdered(context) && context.nextSpec === null && reasoned(context, lastError)) };
 };
 
+/** As others are told of it. */
+export const causeOfBlame = ({ code, message, details }: Blame): Cause => ({ code, message, ...(details && { details }) });
+
 /** An error only where it was not an order that came between. */
 export const reloadFailed = (event: unknown, cause: Cause): Changes => {
   const { endsIn } = reasonRow(cause.code);

@@ -46,6 +46,8 @@ export interface PoolInput {
   readonly orphaned: boolean;
   /** The pool's engine serves on in the other berth until this one is ready; null: there is none. */
   readonly beside: { readonly operationId: string } | null;
+  /** The spec was ordered of an earlier daemon, which did not live to see it come up; `previous`: what to go back to. */
+  readonly reloading: { readonly operationId: string; readonly previous: Declared } | null;
 }
 
 export interface Declared {
@@ -139,13 +141,18 @@ export const noProgress: PoolContext['samples']['progress'] = { engine: null, mo
 
 export const unknownLoad: Load = { slotsTotal: null, slotsFree: null, inFlight: null };
 
+const reloadOf = ({ beside, reloading }: PoolInput): Reload | null => {
+  if (beside !== null) return { operationId: beside.operationId, previous: null, gaveUp: null, beside: true };
+  return reloading && { ...reloading, gaveUp: null, beside: false };
+};
+
 export const initialContext = (input: PoolInput): PoolContext => ({
   poolId: input.poolId,
   origin: input.origin,
   spec: input.spec,
   specHash: input.specHash,
   nextSpec: null,
-  reload: input.beside && { operationId: input.beside.operationId, previous: null, gaveUp: null, beside: true },
+  reload: reloadOf(input),
   wanted: input.orphaned ? 'down' : (input.memory?.wanted ?? (input.spec.preload || input.beside !== null ? 'up' : 'down')),
   removing: input.orphaned,
   shuttingDown: false,

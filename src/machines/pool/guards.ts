@@ -3,6 +3,7 @@ import { judgeHandoff } from '../policies/handoff.ts';
 import { type Settlement, settle } from '../policies/settle.ts';
 import type { Handoff, Load, ProvisionPhase, Residency } from '../vocabulary.ts';
 import type { PoolContext } from './context.ts';
+import { staysDown } from './orders.ts';
 
 interface Args {
   readonly context: PoolContext;
@@ -49,6 +50,8 @@ export const guards = {
   /** Of the spec that it runs, or that waits. */
   isOfOwnSpec: ({ context }: Args, params: { specHash: string }) => !changesSpec(context, params.specHash),
   changesSpec: ({ context }: Args, params: { specHash: string }) => changesSpec(context, params.specHash),
+  /** What is declared changed, and nobody wants the pool up. */
+  staysDown: ({ context }: Args, params: { byDeclaration?: true }) => staysDown(context, params),
 
   advances: (_: Args, { event, ...to }: { event: { step: string; phase: string }; step: 'engine' | 'model'; phase: ProvisionPhase }) =>
     event.step === to.step && event.phase === to.phase,

@@ -51,7 +51,9 @@ export const turnsBackFor = ({ removing, shuttingDown, wanted, nextSpec }: PoolC
 };
 
 /** The spec that runs is kept to go back to; one that was never ready is not. */
-export const takeUpSpec = (context: PoolContext, { spec, specHash, operationId, at }: Extract<PoolCommand, { type: 'pool.reload' }>): Changes => {
+export const takeUpSpec = (context: PoolContext, event: Extract<PoolCommand, { type: 'pool.reload' }>): Changes => {
+  const { spec, specHash, operationId, at } = event;
+  if (staysDown(context, event)) return { nextSpec: { spec, specHash } };
   const runs = context.proof !== null || (context.recorded?.proof ?? null) !== null;
   const running = runs ? { spec: context.spec, specHash: context.specHash } : null;
   return {
@@ -61,6 +63,9 @@ export const takeUpSpec = (context: PoolContext, { spec, specHash, operationId, 
     ...(!context.removing && !context.shuttingDown && reasoned(context, { code: 'superseded', message: 'a new spec replaces this one', at })),
   };
 };
+
+export const staysDown = ({ wanted }: Pick<PoolContext, 'wanted'>, { byDeclaration }: { readonly byDeclaration?: true }): boolean =>
+  byDeclaration === true && wanted === 'down';
 
 /** The engine stays: what is new are times, probes and the restart policy, also of a spec that waits. */
 export const adjustSpec = ({ nextSpec, run }: PoolContext, spec: PoolContext['spec']): Changes =>

@@ -1,6 +1,7 @@
 /** What is ordered over the API for a pool that the pools file declares: how long it counts, and what is kept of it on disk. */
 import { describe, expect, it } from 'vitest';
 import type { ReloadOutcome } from '../../../src/machines/events.ts';
+import { freshRestart } from '../../../src/machines/policies/restart.ts';
 import type { PoolSpec } from '../../../src/machines/vocabulary.ts';
 import { gpuRun, gpuSpec } from '../../kit/gpu-facts.ts';
 import { bootPool, found, type NodeDriver, tick } from '../../kit/node-driver.ts';
@@ -24,7 +25,9 @@ const state = (node: NodeDriver, berth: string, slots: number, to: 'ready' | 'of
   node.pool(berth).say(report(berth, to, { specHash: `h${slots}` }));
 /** What is to be on disk of it. */
 const kept = (node: NodeDriver) =>
-  node.notes.flatMap((note) => (note.type === 'pool.redeclared' ? [[note.spec.slots, note.overrides?.slots ?? null]] : []));
+  node.notes.flatMap((note) =>
+    note.type === 'pool.redeclared' ? [[note.spec.slots, note.overrides?.slots ?? null, note.former?.slots ?? null]] : [],
+  );
 const slotsOf = (node: NodeDriver, berth = 'a') => {
   const { declared, overrides, former } = node.context().roster[berth] ?? {};
   return [declared?.spec.slots, overrides?.slots ?? null, former?.spec.slots ?? null];
@@ -50,12 +53,12 @@ describe('an order over the API for a pool of the pools file', () => {
   it('is kept at once, with what it overrides, and counts once it has come about', async () => {
     const node = await ready();
     order(node, specOf(2));
-    expect(kept(node)).toEqual([[2, 1]]);
+    expect(kept(node)).toEqual([[2, 1, 1]]);
     expect(slotsOf(node)).toEqual([2, 1, 1]);
     state(node, 'a--b', 2);
     settle(node, 'a--b', 'reloaded');
     expect(slotsOf(node, 'a--b')).toEqual([2, 1, null]);
-    expect(kept(node)).toEqual([[2, 1]]);
+    expect(kept(node).at(-1)).toEqual([2, 1, null]);
   });
 
   it('is not touched by a pools file that says of the pool what it said before', async () => {
@@ -74,8 +77,7 @@ describe('an order over the API for a pool of the pools file', () => {
     configure(node, spec);
     expect(slotsOf(node, 'a--b')).toEqual([expected[0], null, null]);
     expect(node.context().roster['a']).toMatchObject({ role: 'rising', order: { spec } });
-    expect(kept(node).slice(1)).toHaveLength(1);
-    expect(kept(node).at(-1)?.[1]).toBeNull();
+    expect(kept(node).at(-1)?.slice(1)).toEqual([null, null]);
   });
 
   it('ends without a new engine when the file comes to say what was ordered', async () => {
@@ -84,14 +86,14 @@ describe('an order over the API for a pool of the pools file', () => {
     expect(node.heard('a--b')).toEqual(['pool.succeeded']);
     expect(node.context().roster['a']).toBeUndefined();
     expect(slotsOf(node, 'a--b')).toEqual([2, null, null]);
-    expect(kept(node).at(-1)).toEqual([2, null]);
+    expect(kept(node).at(-1)).toEqual([2, null, null]);
   });
 
   it('ends when what the file says is ordered', async () => {
     const node = await overridden();
     order(node, specOf(1));
     expect(slotsOf(node, 'a--b')).toEqual([1, null, 2]);
-    expect(kept(node).at(-1)).toEqual([1, null]);
+    expect(kept(node).at(-1)).toEqual([1, null, 2]);
   });
 
   it.each(['rolled_back', 'given_up'] as const)('is taken back when the engine beside the old one was %s', async (outcome) => {
@@ -99,10 +101,7 @@ describe('an order over the API for a pool of the pools file', () => {
     order(node, specOf(2));
     settle(node, 'a--b', outcome);
     expect(slotsOf(node)).toEqual([1, null, null]);
-    expect(kept(node)).toEqual([
-      [2, 1],
-      [1, null],
-    ]);
+    expect(kept(node).at(-1)).toEqual([1, null, null]);
   });
 
   it('is taken back when the pool went back to its old spec in place', async () => {
@@ -122,7 +121,7 @@ describe('an order over the API for a pool of the pools file', () => {
     state(node, 'a', 2, 'offline');
     settle(node, 'a', 'given_up');
     expect(slotsOf(node)).toEqual([2, 1, null]);
-    expect(kept(node)).toEqual([[2, 1]]);
+    expect(kept(node).at(-1)).toEqual([2, 1, null]);
   });
 
   it('is taken back by a drain before the new engine was ready', async () => {
@@ -130,7 +129,7 @@ describe('an order over the API for a pool of the pools file', () => {
     order(node, specOf(2));
     node.send({ type: 'pool.commanded', poolId: 'a', command: { type: 'pool.drain', deadlineMs: null, ...tick() }, ...tick() });
     expect(slotsOf(node)).toEqual([1, null, null]);
-    expect(kept(node).at(-1)).toEqual([1, null]);
+    expect(kept(node).at(-1)).toEqual([1, null, null]);
   });
 
   it('goes back to the order before it where that had come about', async () => {
@@ -138,11 +137,33 @@ describe('an order over the API for a pool of the pools file', () => {
     order(node, specOf(3));
     settle(node, 'a', 'rolled_back');
     expect(slotsOf(node, 'a--b')).toEqual([2, 1, null]);
-    expect(kept(node)).toEqual([
-      [2, 1],
-      [3, 1],
-      [2, 1],
+    expect(kept(node).slice(-2)).toEqual([
+      [3, 1, 2],
+      [2, 1, null],
     ]);
+  });
+
+  it('whose daemon died with all engines is tried by the next, which knows what to go back to', async () => {
+    const node = drive({ boot: found([bootPool({ poolId: 'a', ...declarationOf(specOf(2)), overrides: filed, former: declarationOf(filed) })]) });
+    await node.booted();
+    expect(node.inputs.at(-1)).toMatchObject({ specHash: 'h2', reloading: { operationId: 'declared-h2', previous: { specHash: 'h1' } } });
+    expect(slotsOf(node)).toEqual([2, 1, 1]);
+    state(node, 'a', 1);
+    settle(node, 'a', 'rolled_back');
+    expect(slotsOf(node)).toEqual([1, null, null]);
+    expect(kept(node).at(-1)).toEqual([1, null, null]);
+  });
+
+  it('that had come about, though that was not written any more, has nothing to go back to', async () => {
+    const run = gpuRun({ poolId: 'a', spec: specOf(2), specHash: 'h2' });
+    const proof = { residency: 'proven', evidence: [], slotsTotal: 2, engineVersion: null, modelsAvailable: [], firstTokenMs: 1 } as const;
+    const memory = { version: 1, poolId: 'a', wanted: 'up', restart: freshRestart, phase: 'ready', proof, drain: null, retry: null } as const;
+    const pool = { poolId: 'a', ...declarationOf(specOf(2)), overrides: filed, former: declarationOf(filed), run, memory };
+    const node = drive({ boot: found([bootPool(pool)]) });
+    await node.booted();
+    expect(node.inputs.at(-1)).toMatchObject({ reloading: null });
+    expect(slotsOf(node)).toEqual([2, 1, null]);
+    expect(kept(node)).toEqual([[2, 1, null]]);
   });
 
   it('of which nothing is known but its record is tried by the next daemon, and taken back where it does not come about', async () => {
@@ -168,6 +189,24 @@ describe('an order over the API for a pool that was declared there', () => {
     settle(node, 'a--b', 'rolled_back');
     expect(node.notes.at(-1)).toMatchObject({ type: 'pool.redeclared', origin: 'api', spec: { slots: 1 }, overrides: null });
     expect(slotsOf(node)).toEqual([1, null, null]);
+  });
+});
+
+describe('a changed entry of the pools file', () => {
+  it('says to a pool that nobody ordered it, unless it comes to say that the pool starts with the daemon', async () => {
+    const node = await ready();
+    state(node, 'a', 1, 'offline');
+    configure(node, specOf(2, { preload: false }));
+    expect(node.pool('a').heard.at(-1)).toMatchObject({ type: 'pool.reload', byDeclaration: true });
+    configure(node, specOf(3));
+    expect(node.pool('a').heard.at(-1)).toMatchObject({ type: 'pool.reload', specHash: 'h3' });
+    expect(node.pool('a').heard.at(-1)).not.toHaveProperty('byDeclaration');
+  });
+
+  it('that comes to say only that starts the pool', async () => {
+    const node = await serving({ poolId: 'a', spec: specOf(1, { preload: false }) });
+    configure(node, specOf(1));
+    expect(node.heard('a').slice(-2)).toEqual(['spec.adjusted', 'pool.start']);
   });
 });
 

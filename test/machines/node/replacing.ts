@@ -95,7 +95,7 @@ describe('a reload of a pool that is ready', () => {
     expect(node.pool('a--b').heard).toEqual([{ type: 'pool.succeeded', restarts: 2 }]);
     end(node, 'a');
     expect(Object.keys(node.context().roster)).toEqual(['a--b']);
-    expect(node.notes.slice(1)).toEqual([{ type: 'berth.forgotten', poolId: 'a' }]);
+    expect(node.notes.filter(({ type }) => type !== 'pool.redeclared')).toEqual([{ type: 'berth.forgotten', poolId: 'a' }]);
     expect(shown(node)).toEqual(['a']);
     expect(node.registrationHeard().slice(before)).toEqual(['readiness.changed']);
     expect(isBeingReplaced(node.context().roster, 'a')).toBe(false);
@@ -136,6 +136,14 @@ describe('a reload of a pool that is ready', () => {
     },
   );
 
+  it('too large for the whole card leaves the old engine alone, which would make way in vain', async () => {
+    const node = await rising();
+    const cause = { code: 'insufficient_vram', message: 'it can never fit this card', details: { never_fits: true } } as const;
+    node.pool('a--b').say({ type: 'reload.settled', poolId: 'a--b', operationId: 'to-h2', outcome: 'given_up', cause, stamp: tick() });
+    expect(ordered(node)).toEqual([]);
+    expect(concluded(node)).toMatchObject([{ outcome: 'rolled_back', cause: { code: 'insufficient_vram' } }]);
+  });
+
   it('that fails for itself is rolled back without the old engine having heard of it', async () => {
     const node = await rising();
     settle(node, 'a--b', 'given_up', 'model_missing');
@@ -157,7 +165,7 @@ describe('a reload of a pool that is ready', () => {
     node.break('a--b#2');
     expect(concluded(node)).toMatchObject([{ outcome: 'rolled_back', cause: { code: 'driver_error' } }]);
     expect(node.recalls[0]?.input).toMatchObject({ poolId: 'a--b', spec: null });
-    const pool = { poolId: 'a--b', origin: 'file', spec: null, specHash: null, overrides: null, memory: null, handoff: null } as const;
+    const pool = { poolId: 'a--b', origin: 'file', spec: null, specHash: null, overrides: null, former: null, memory: null, handoff: null } as const;
     const run = gpuRun({ poolId: 'a--b', spec: gpuSpec({ id: 'a' }) });
     node.recalls[0]?.say({ type: 'pool.recalled', pool: { ...pool, run }, ...tick() });
     expect(node.inputs.at(-1)).toMatchObject({ poolId: 'a--b', orphaned: true, beside: null });
@@ -316,7 +324,7 @@ describe('while the old engine drains behind its successor', () => {
     const node = await succeeded();
     node.send({ type: 'pools.configured', pools: [], ...tick() });
     end(node, 'a--b');
-    expect(node.notes.slice(1)).toEqual([
+    expect(node.notes.filter(({ type }) => type !== 'pool.redeclared')).toEqual([
       { type: 'berth.forgotten', poolId: 'a--b' },
       { type: 'pool.forgotten', poolId: 'a' },
     ]);
@@ -352,7 +360,16 @@ describe('while the old engine drains behind its successor', () => {
 
 describe('a node that finds two engines of one pool', () => {
   const twoEngines = async () => {
-    const orphan = { poolId: 'a--b', origin: 'file', spec: null, specHash: null, overrides: null, memory: null, handoff: null } as const;
+    const orphan = {
+      poolId: 'a--b',
+      origin: 'file',
+      spec: null,
+      specHash: null,
+      overrides: null,
+      former: null,
+      memory: null,
+      handoff: null,
+    } as const;
     const node = drive({
       boot: found([
         bootPool({ poolId: 'a', spec: gpuSpec({ id: 'a', slots: 2 }), specHash: 'h2', run: gpuRun({ poolId: 'a', specHash: 'h1' }) }),

@@ -103,6 +103,7 @@ export const adopting = pool.createStateConfig({
     'pool.shutDown': { actions: 'markForShutDown' },
     'pool.reload': [
       { guard: { type: 'changesSpec', params: ({ event }) => event }, actions: ['takeUpSpec', 'saveMemory'] },
+      { guard: { type: 'staysDown', params: ({ event }) => event } },
       { actions: ['wantUp', 'saveMemory'] },
     ],
     'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },

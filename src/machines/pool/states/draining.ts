@@ -178,6 +178,7 @@ export const draining = pool.createStateConfig({
     'pool.shutDown': { actions: 'markForShutDown' },
     'pool.reload': [
       { guard: { type: 'changesSpec', params: ({ event }) => event }, actions: ['takeUpSpec', 'saveMemory'] },
+      { guard: { type: 'staysDown', params: ({ event }) => event } },
       { actions: ['orderAgain', 'saveMemory'] },
     ],
     'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },

@@ -58,6 +58,7 @@ export const offline = pool.createStateConfig({
     'pool.remove': { target: '.settling', actions: 'markForRemoval' },
     'pool.shutDown': { target: '.stopped', actions: 'markForShutDown' },
     'pool.reload': [
+      { guard: { type: 'staysDown', params: ({ event }) => event }, target: '.settling', actions: 'takeUpSpec' },
       { guard: 'mayLeaveOffline', target: '#pool.provisioning', actions: ['takeUpSpec', 'switchSpec'] },
       { guard: 'isManaged', actions: ['wantUp', 'saveMemory'] },
     ],

@@ -44,6 +44,7 @@ export const spawning = pool.createStateConfig({
     'pool.shutDown': { actions: 'markForShutDown' },
     'pool.reload': [
       { guard: { type: 'changesSpec', params: ({ event }) => event }, actions: ['takeUpSpec', 'saveMemory'] },
+      { guard: { type: 'staysDown', params: ({ event }) => event } },
       { actions: ['wantUp', 'saveMemory'] },
     ],
     'gpus.unmatched': {

@@ -18,7 +18,10 @@ export const uninitialized = pool.createStateConfig({
         'pool.drain': { target: '#pool.offline.settling', actions: 'wantDown' },
         'pool.remove': { target: '#pool.offline.settling', actions: 'markForRemoval' },
         'pool.shutDown': { target: '#pool.offline.settling', actions: 'markForShutDown' },
-        'pool.reload': { actions: ['takeUpSpec', 'switchSpec', 'clearReason', 'saveMemory'] },
+        'pool.reload': [
+          { guard: { type: 'staysDown', params: ({ event }) => event }, actions: ['takeUpSpec', 'switchSpec'] },
+          { actions: ['takeUpSpec', 'switchSpec', 'clearReason', 'saveMemory'] },
+        ],
         'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },
       },
     },
