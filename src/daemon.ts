@@ -3,7 +3,6 @@
  *
  * config → effects → charts → observers → HTTP. Knows no signals and no exit codes: `serve.ts` does.
  */
-import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { createActor } from 'xstate';
@@ -51,6 +50,7 @@ import { sweepLeftovers } from './os/atomic-file.ts';
 import { bootId as readBootId } from './os/boot-id.ts';
 import { distribution, hostFacts } from './os/host-facts.ts';
 import { watchLoopLag } from './os/loop-lag.ts';
+import { makeDir } from './os/make-dir.ts';
 import { createTlsFetch } from './os/tls-fetch.ts';
 import { openContainers } from './provisioning/container/runtime.ts';
 import { hubSettings } from './provisioning/hub/settings.ts';
@@ -115,7 +115,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
     onTrouble: ({ code, message }) => log.warn({ reason: code }, message),
   });
   const store: StateStore = { ...files, memories: keptRestarts.memories };
-  await mkdir(runtimeDir, { recursive: true, mode: 0o770 });
+  makeDir(runtimeDir, 0o770);
   await sweepLeftovers(runtimeDir);
 
   // --- what the charts ask for

@@ -2,10 +2,11 @@
  * One daemon per state directory: a lock that the kernel releases however its holder ends. The file names the holder's pid for
  * people; the lock itself, never the pid, decides. The file stays, since removing it would let two hold two files.
  */
-import { closeSync, constants, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { CauseError } from '../cause.ts';
 import { flockNow } from './libc.ts';
+import { makeDir } from './make-dir.ts';
 
 export type StateLock =
   /** Held until `release`, which may be called twice, or until this process ends. */
@@ -35,7 +36,7 @@ export const lockStateDir = (dir: string): StateLock => {
 /** Node opens with O_CLOEXEC, so that no engine inherits the lock. */
 const openLockFile = (dir: string, path: string): number => {
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    makeDir(dir, 0o700);
     const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);
     if (fstatSync(fd).isFile()) return fd;
     closeSync(fd);

@@ -76,6 +76,7 @@ describe('a machine with troubles', () => {
         ...busy.env,
         POOL_MANAGERD_BIND_ADDR: `127.0.0.1:${port}`,
         POOL_MANAGERD_PORT_RANGE: `${port}-${port}`,
+        POOL_MANAGERD_LAUNCHER: 'systemd',
         POOL_MANAGERD_STATE_DIR: join(busy.dev, 'nvidiactl/state'),
       },
     });
@@ -83,6 +84,7 @@ describe('a machine with troubles', () => {
     expect(named(checks, 'engine ports')).toMatchObject({ verdict: 'fail' });
     expect(named(checks, 'open files')).toMatchObject({ verdict: 'warn', found: 'at most 1024' });
     expect(named(checks, 'state directory')).toMatchObject({ verdict: 'fail' });
+    expect(named(checks, 'launcher')).toMatchObject({ verdict: 'fail', found: expect.stringContaining('/run/pool-managerd/specs') });
   });
 
   it('is told of mistakes in its environment', async () => {

@@ -95,3 +95,9 @@ it('A directory that cannot be locked is an error that names the setting', async
   mkdirSync(join(dir, 'other', 'lock'), { recursive: true });
   expect(() => lockStateDir(join(dir, 'other'))).toThrow(/POOL_MANAGERD_STATE_DIR/);
 });
+
+it('A directory that cannot be made is refused at once, also where there is nothing to make one in', () => {
+  expect(() => lockStateDir('/proc/nowhere/state')).toThrow(
+    expect.objectContaining({ reason: expect.objectContaining({ code: 'state_store_failed' }) }),
+  );
+});

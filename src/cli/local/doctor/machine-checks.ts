@@ -13,7 +13,7 @@ const leastOpenFiles = 4_096;
 const kernelLogWaitMs = 8_000;
 
 export const machineChecks = async (environment: Environment, proc: string): Promise<readonly Check[]> => {
-  const { bind, metrics, stateDir, runtimeDir, cacheDir, portRange, kernelLog } = environment;
+  const { bind, metrics, stateDir, runtimeDir, cacheDir, portRange, kernelLog, launcher } = environment;
   return Promise.all([
     directoryCheck('state directory', stateDir),
     directoryCheck('runtime directory', runtimeDir),
@@ -21,6 +21,7 @@ export const machineChecks = async (environment: Environment, proc: string): Pro
     portCheck('API port', bind.host, bind.port),
     ...(metrics === null ? [] : [portCheck('metrics port', metrics.host, metrics.port)]),
     portRangeCheck(portRange),
+    ...(launcher === 'systemd' ? [launcherCheck()] : []),
     openFilesCheck(proc),
     clockCheck(),
     kernelLogCheck(kernelLog),
@@ -65,6 +66,21 @@ const portRangeCheck = async ({ first, last }: { readonly first: number; readonl
   const taken = (await Promise.all(tried.map((port) => bindingFails('127.0.0.1', port)))).filter((problem) => problem !== null).length;
   const found = `${first}-${last}: ${tried.length - taken} of the first ${tried.length} are free`;
   return taken === tried.length ? fail('engine ports', found, 'set another POOL_MANAGERD_PORT_RANGE') : ok('engine ports', found);
+};
+
+/** Written by the daemon, read by the units that run engines. */
+const specsDir = '/run/pool-managerd/specs';
+
+/** Only where it is asked for: by itself the daemon takes what is there. */
+const launcherCheck = async (): Promise<Check> => {
+  try {
+    await access('/run/systemd/system', constants.R_OK);
+    await access(specsDir, constants.W_OK);
+    return ok('launcher', 'systemd');
+  } catch (thrown) {
+    const found = `POOL_MANAGERD_LAUNCHER=systemd wants systemd and ${specsDir}, which this user may write; found ${inWords(thrown)}`;
+    return fail('launcher', found, 'install the package and run the daemon as its service, or leave the variable out');
+  }
 };
 
 const openFilesCheck = async (proc: string): Promise<Check> => {
