@@ -30,5 +30,6 @@ const told = (id: string, { operation_id, origin }: Answer, pool: Pool | null): 
   if (operation_id === null) return `${id} goes on as it is: nothing changes that its engine has a part in`;
   const done = pool === null ? `is being reloaded (operation ${operation_id}); "pool-managerd events ${id}" tells how it went` : 'has its new engine';
   // Two places that say different things: a person should know which of them counts, and until when.
-  return origin === 'file' ? `${id} ${done}; this holds until the pool's own entry in the pools file changes` : `${id} ${done}`;
+  const holds = "until the pool's own entry in the pools file changes";
+  return origin === 'file' ? `${id} ${done}; ${pool === null ? 'once the new engine serves, that' : 'this'} holds ${holds}` : `${id} ${done}`;
 };
