@@ -122,7 +122,7 @@ const children: Readonly<Record<string, RegExp>> = {
   provisioning: /^/,
   starting: /^(adopting|admitting|spawning|loading|proving)\b/,
   ready: /^(healthy|suspect)$/,
-  draining: /^(emptying|stopping|releasing|stuck)\b/,
+  draining: /^(emptying|explaining|stopping|releasing|stuck)\b/,
   offline: /^(stopped|backingOff|blocked|failed)$/,
 };
 
