@@ -9,19 +9,19 @@ const [command, ...more] = process.argv.slice(2);
 switch (command) {
   // What units start is to load little.
   case 'engine-exec':
-    await import('./engine-exec/main.ts');
+    void import('./engine-exec/main.ts');
     break;
   case nvmlProbeCommand:
-    await import('./gpu/nvml/main.ts');
+    void import('./gpu/nvml/main.ts');
     break;
   case stubEngineCommand:
     // It reads its own arguments only.
     process.argv.splice(2, 1);
-    await import('./demo/stub-llama-server.ts');
+    void import('./demo/stub-llama-server.ts');
     break;
   case 'serve':
-    await (more.length === 0 ? import('./serve-main.ts') : import('./main.ts'));
+    void (more.length === 0 ? import('./serve-main.ts') : import('./main.ts'));
     break;
   default:
-    await import('./main.ts');
+    void import('./main.ts');
 }

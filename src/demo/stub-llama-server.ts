@@ -25,4 +25,4 @@ if (!existsSync(read.options.model)) {
   process.exit(1);
 }
 say('stub engine: this is NOT llama.cpp; it loads no model and its text is made up');
-await serveStub(read.options, behaviour, say);
+void serveStub(read.options, behaviour, say);

@@ -1,4 +1,5 @@
 /** `pool-managerd engine-exec POOL`, apart from the command line of people: it runs before every engine and loads little. */
+import { exitWith } from '../os/exit-code.ts';
 import { engineExec } from './engine-exec.ts';
 
-process.exitCode = await engineExec(process.argv.slice(3));
+exitWith(engineExec(process.argv.slice(3)));

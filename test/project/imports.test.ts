@@ -159,7 +159,7 @@ const rows: readonly Row[] = [
 ];
 
 /** These know everything, and nothing but each other knows them. */
-const roots = ['executable.ts', 'main.ts', 'serve-main.ts', 'serve.ts', 'daemon.ts'];
+const roots = ['executable-start.ts', 'executable.ts', 'main.ts', 'serve-main.ts', 'serve.ts', 'daemon.ts'];
 
 const areaOf = (file: string): string | null => {
   if (!file.includes('/')) return roots.includes(file) ? file : 'shared';

@@ -2,11 +2,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeStubExecutable } from '../../src/demo/stub-executable.ts';
+import { innerCache, innerScript } from '../../src/os/inner-script.ts';
 import { nvmlProbeCommand, stubEngineCommand } from '../../src/os/self.ts';
 import { makeExecutable } from '../../tools/build/executable.ts';
 import { makeBareRoot, whyNoBareRoot } from '../kit/bare-root.ts';
@@ -48,8 +49,24 @@ describe('the executable', () => {
     }
   });
 
+  it('takes what V8 compiled at the build, and runs without it where V8 would not', async () => {
+    const says = (program: string) => {
+      const { status, stdout, stderr } = spawnSync(program, ['--version'], { encoding: 'utf8', env: {} });
+      return { status, stdout, stderr };
+    };
+    const taken = says(executable);
+    expect(taken).toMatchObject({ status: 0, stderr: '' });
+    const other = join(dir, 'with-a-cache-of-another-v8');
+    await copyFile(executable, other);
+    const file = await open(other, 'r+');
+    // The version of V8 follows a magic number of four bytes.
+    await file.write(Buffer.alloc(4), 0, 4, readFileSync(executable).indexOf(readFileSync(join(dirname(executable), innerCache))) + 4);
+    await file.close();
+    expect(says(other)).toEqual({ ...taken, stderr: expect.stringContaining('V8 does not take what was compiled at the build') });
+  });
+
   it('contains no path of the machine that built it', () => {
-    for (const part of ['pool-managerd', 'pool-managerd.mjs', 'provisioning-worker.js']) {
+    for (const part of ['pool-managerd', innerScript, innerCache, 'provisioning-worker.js']) {
       const bytes = readFileSync(join(dirname(executable), part));
       expect(
         [root, dirname(executable)].filter((path) => bytes.includes(path)),

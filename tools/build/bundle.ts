@@ -27,7 +27,8 @@ export const buildInfo = (): BuildInfo => {
   return { commit: `${git('rev-parse', '--short=12', 'HEAD')}${changed ? '-changed' : ''}`, date: git('log', '-1', '--format=%cs') };
 };
 
-export const bundle = async (input: string, info: BuildInfo): Promise<Bundle> => {
+/** `cjs`: what `import.meta` says comes from `__filename` then. */
+export const bundle = async (input: string, info: BuildInfo, format: 'esm' | 'cjs' = 'esm'): Promise<Bundle> => {
   const { output } = await build({
     cwd: root,
     input,
@@ -35,7 +36,7 @@ export const bundle = async (input: string, info: BuildInfo): Promise<Bundle> =>
     write: false,
     transform: { define: { 'globalThis.poolManagerdBuild': JSON.stringify(info) } },
     // One file: imports on demand stay evaluated on demand. Licences stand in a file of their own.
-    output: { format: 'esm', codeSplitting: false, comments: false },
+    output: { format, codeSplitting: false, comments: false, dynamicImportInCjs: false },
   });
   const [chunk, ...others] = output;
   if (others.length > 0) throw new Error(`expected one script, found ${output.length}: ${output.map(({ fileName }) => fileName).join(', ')}`);
