@@ -1,5 +1,6 @@
 /**
- * Makes `dist/pool-managerd`, one executable with Node inside. The same commit gives the same bytes on the same Node.
+ * Makes `dist/pool-managerd`, one executable with Node inside. The same commit gives the same bytes on the same Node, to the
+ * same kind of user on the same system (docs/decisions/0029-code-cache.md).
  *
  * The sources become one script, which Node puts into a copy of itself (--build-sea) with what V8 compiled of it. That is made first,
  * by such an executable that writes it down (code-cache.ts).
