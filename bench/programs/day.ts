@@ -128,10 +128,11 @@ const misfortunes = (hour: number): Readonly<Record<number, () => void>> => {
   const [lost = '', drained = ''] = [ids[hour % ids.length], ids[(hour + 1) % ids.length]];
   const order = (command: PoolCommand): void => node.send({ type: 'pool.commanded', poolId: drained, command, ...now() });
   return {
-    600: () =>
-      engines
-        .get(lost)
-        ?.say({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: { code: 'engine_exited', message: 'ended' }, tail: [], ...now() }),
+    600: () => {
+      const exit = { code: 1, signal: null };
+      engines.get(lost)?.say({ type: 'engine.gone', exit, ...now() });
+      engines.get(lost)?.say({ type: 'engine.exited', exit, cause: { code: 'engine_exited', message: 'ended' }, tail: [], ...now() });
+    },
     1800: () => order({ type: 'pool.drain', deadlineMs: null, ...now() }),
     2400: () => order({ type: 'pool.start', ...now() }),
   };
