@@ -29,9 +29,13 @@ export const stream = (endpoint: string, tokens: number): Streaming => {
   const read = async (): Promise<void> => {
     const response = await post(endpoint, { n_predict: tokens, stream: true }, leaving.signal);
     const decoder = new TextDecoder();
+    // Nothing is looked for in all that has come at each piece of it: that kept tests from asking anybody anything for seconds.
+    let hasBegun = false;
     for await (const chunk of response.body ?? []) {
       text += decoder.decode(chunk, { stream: true });
-      if (pieces() > 0) begun.resolve();
+      if (hasBegun || !text.includes('data: {')) continue;
+      hasBegun = true;
+      begun.resolve();
     }
   };
   const count = (): number => Number(/"tokens_predicted":(\d+)/.exec(text.split('\n').findLast((line) => line !== '') ?? '')?.[1] ?? pieces());
@@ -53,3 +57,25 @@ const post = (endpoint: string, body: object, signal?: AbortSignal): Promise<Res
     body: JSON.stringify({ prompt: 'once upon a time', ignore_eos: true, ...body }),
     ...(signal === undefined ? {} : { signal }),
   });
+
+/** Keeps so many requests in an engine, one after the other, until told to stop: however fast it is, it is seen at work. */
+export const keepBusy = (endpoint: string, count: number): { readonly stop: () => Promise<void> } => {
+  let stopped = false;
+  const current = new Set<ReturnType<typeof stream>>();
+  const client = async (): Promise<void> => {
+    while (!stopped) {
+      const request = stream(endpoint, 2_000);
+      current.add(request);
+      await request.done;
+      current.delete(request);
+    }
+  };
+  const clients = Array.from({ length: count }, client);
+  return {
+    stop: async () => {
+      stopped = true;
+      for (const request of current) request.leave();
+      await Promise.all(clients);
+    },
+  };
+};

@@ -19,7 +19,7 @@ import {
   type Watched,
   waitMs,
 } from '../../kit/browser.ts';
-import { stream } from '../../kit/completions.ts';
+import { keepBusy, stream } from '../../kit/completions.ts';
 import { type Daemon, type Declared, daemonHouse, type House } from '../../kit/daemon.ts';
 import { temporaryDir } from '../../kit/engine-process.ts';
 import { fileServer, sha256Of } from '../../kit/file-server.ts';
@@ -260,14 +260,15 @@ describe('the dashboard', () => {
 
   it('shows a real llama-server at work', async (t) => {
     if (realEngine === null || tinyModel === null) return t.skip('there is no llama-server on this machine, or not the tiny model');
-    const real = { model: tinyModel, slots: 4, ctx: 32_768, provisioning: { mode: 'external', executable: realEngine } };
+    // One thread, which does not spin while it waits: whoever is to see it at work needs a core as well.
+    const flags = ['--threads', '1', '--poll', '0'];
+    const real = { model: tinyModel, slots: 4, ctx: 32_768, flags, provisioning: { mode: 'external', executable: realEngine } };
     const { daemon, page } = await open(t, (at) => [at.stub('chat', real)]);
     await says(row(page, 'chat'), /ready healthy/);
-    const work = stream((await daemon.pool('chat')).endpoint ?? '', 30_000);
-    await work.begun;
+    const work = keepBusy((await daemon.pool('chat')).endpoint ?? '', 1);
+    t.onTestFinished(work.stop);
     await says(row(page, 'chat'), '3/4 free');
-    work.leave();
-    await work.done;
+    await work.stop();
     await says(row(page, 'chat'), '4/4 free');
   });
 });
