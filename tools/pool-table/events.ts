@@ -1,5 +1,5 @@
 /** One or a few of each event that a pool may get, and the ways in which its work may end: what the table of the pool tries. */
-import type { PoolEvent } from '../../src/machines/events.ts';
+import type { EngineFact, PoolEvent } from '../../src/machines/events.ts';
 import type { WorkName } from '../../test/kit/pool-driver.ts';
 import { because, engine, foreignHandoff, gpus, handoff, inventory, load, model, proof, run, spec } from '../../test/kit/pool-words.ts';
 
@@ -7,8 +7,8 @@ const at = { at: 1_700_000_000_000, mono: 1_000_000 };
 /** The specs that pools of the table have: the one of their birth, and another. */
 export const specHashes = ['h1', 'h2'] as const;
 
-const reload = (specHash: string): PoolEvent => ({
-  type: 'pool.reload',
+const reload = (specHash: string) => ({
+  type: 'pool.reload' as const,
   spec: { ...spec, flags: [specHash] },
   specHash,
   operationId: specHash,
@@ -27,6 +27,8 @@ export const commands: Readonly<Record<string, readonly PoolEvent[]>> = {
 
 export const notices: Readonly<Record<string, readonly PoolEvent[]>> = {
   'pool.shutDown': [{ type: 'pool.shutDown', ...at }],
+  /** A changed pools file: nobody ordered it. */
+  'pool.reload by declaration': specHashes.map((specHash) => ({ ...reload(specHash), byDeclaration: true })),
   'handoff.appeared': [
     { type: 'handoff.appeared', handoff, ...at },
     { type: 'handoff.appeared', handoff: { ...handoff, ready: false }, ...at },
@@ -35,13 +37,16 @@ export const notices: Readonly<Record<string, readonly PoolEvent[]>> = {
   ],
   'gpus.matched': [{ type: 'gpus.matched', gpus, ...at }],
   'gpus.unmatched': [{ type: 'gpus.unmatched', cause: because('gpu_lost'), ...at }],
+  'engine.faulted': [{ type: 'engine.faulted', cause: because('cuda_error'), ...at }],
   'admission.granted': [{ type: 'admission.granted', gpus, reservedBytes: 1, ...at }],
   'admission.refused': [{ type: 'admission.refused', cause: because('insufficient_vram'), ...at }],
   'resources.changed': [{ type: 'resources.changed' }],
   'drain.acknowledged': [{ type: 'drain.acknowledged' }],
 };
 
-export const facts: Readonly<Record<string, readonly PoolEvent[]>> = {
+/** All there are but those that nothing is decided by: a new one does not compile before it stands here. */
+export const facts: Readonly<Record<Exclude<EngineFact['type'], 'engine.sampled'> | 'provision.advanced', readonly PoolEvent[]>> = {
+  'engine.gone': [{ type: 'engine.gone', exit: { code: null, signal: null }, ...at }],
   'engine.exited': (['engine_exited', 'cuda_oom', 'engine_completed'] as const).map((code) => ({
     type: 'engine.exited',
     exit: { code: null, signal: null },

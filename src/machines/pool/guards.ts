@@ -24,6 +24,9 @@ const failsForGood = ({ health, spec }: PoolContext, { outcome, hostSuspected }:
 /** An order stands against an engine that goes on as it is. */
 const isOrderedAway = (context: PoolContext) => context.wanted === 'down' || context.removing || context.shuttingDown || context.nextSpec !== null;
 const isDrainedForHealth = (context: PoolContext) => context.drain?.why === 'health';
+/** The recorded drain was for its health, in a grace that is no longer what counts. */
+const hasLostGrace = (context: PoolContext) =>
+  context.recorded?.phase === 'emptying' && context.recorded.drain?.why === 'health' && (isOrderedAway(context) || context.gpuCause !== null);
 
 /** Drains that an order may still take the place of. */
 const yields: ReadonlySet<string> = new Set(['health', 'reload', 'withdrawn']);
@@ -101,10 +104,11 @@ export const guards = {
     context.recorded.proof !== null &&
     context.gpuCause === null &&
     !isOrderedAway(context),
-  wasEmptying: ({ context }: Args) => context.recorded?.phase === 'emptying',
+  wasEmptying: ({ context }: Args) => context.recorded?.phase === 'emptying' && !hasLostGrace(context),
   wasProving: ({ context }: Args) => context.recorded?.phase === 'proving' || context.recorded?.phase === 'ready',
   /** It may have work to finish. */
-  mustEmptyFirst: ({ context }: Args) => context.recorded?.phase === 'ready' && context.gpuCause === null && isOrderedAway(context),
+  mustEmptyFirst: ({ context }: Args) =>
+    (context.recorded?.phase === 'ready' || hasLostGrace(context)) && context.gpuCause === null && isOrderedAway(context),
 
   settlesAs: ({ context }: Args, params: { as: Settlement }) =>
     params.as ===

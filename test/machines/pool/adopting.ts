@@ -89,6 +89,22 @@ describe('an engine that is ours goes on where it was', () => {
     expect(ordered.where()).toBe('draining.emptying.announcing');
   });
 
+  it('draining for its health: an order has its own deadline, not what is left of the grace', async () => {
+    const drain = { why: 'health', deadlineMono: 1_030_000, bootId: 'boot' } as const;
+    for (const [input, why] of [
+      [{ ...recordedInput('emptying', { drain }), orphaned: true }, 'remove'],
+      [recordedInput('emptying', { drain, wanted: 'down' }), 'operator'],
+    ] as const) {
+      const pool = await adopted({ ...input, spec: { ...spec, timeouts: { ...spec.timeouts, drain_ms: 1_500 } } });
+      expect(pool.where()).toBe('draining.emptying.announcing');
+      expect(pool.memory()?.drain).toMatchObject({ why, deadlineMono: pool.now().mono + 1_500 });
+      await pool.pass(1_500);
+      expect(pool.where()).toBe('draining.stopping');
+    }
+    const lost = await adopted({ ...recordedInput('emptying', { drain }), gpus: null, gpuCause: because('gpu_lost') });
+    expect(lost.where(), 'its cards have gone').toBe('draining.stopping');
+  });
+
   it('stopping: it is ended', async () => {
     const drain = { why: 'operator', deadlineMono: 900_000, bootId: 'boot' } as const;
     const pool = await adopted(recordedInput('stopping', { wanted: 'down', drain }));
