@@ -47,10 +47,10 @@ export type PoolCommand = Stamp &
 
 /** From watch-engine, watch-start and probe-health, about the engine of this pool. */
 export type EngineFact = Stamp &
-  /** Its process has ended. Why is told by `engine.exited`, once that is known: nothing is to be sent to it meanwhile. */
   (
-    | { readonly type: 'engine.gone'; readonly exit: EngineExit }
     | { readonly type: 'engine.exited'; readonly exit: EngineExit; readonly cause: Cause; readonly tail: readonly string[] }
+    /** Comes before it: the process has ended, and why is not known yet. Nothing is to be sent to it meanwhile. */
+    | { readonly type: 'engine.gone'; readonly exit: EngineExit }
     /** No sign of progress for `start_stall_ms`. */
     | { readonly type: 'engine.stalled'; readonly cause: Cause }
     /** Slots or in-flight work differ from what was last said, or a fresh reading was asked for. */

@@ -49,8 +49,8 @@ const events: fc.Arbitrary<BareEvent> = fc.oneof(
   ),
   fc.option(fc.nat(90_000), { nil: null }).map((deadlineMs): BareEvent => ({ type: 'pool.drain', deadlineMs })),
   fc
-    .constantFrom('h1', 'h2', 'h3')
-    .map((specHash): BareEvent => ({ type: 'pool.reload', spec: { ...spec, flags: [specHash] }, specHash, operationId: specHash })),
+    .record({ specHash: fc.constantFrom('h1', 'h2', 'h3'), how: fc.constantFrom({}, { byDeclaration: true } as const) })
+    .map(({ specHash, how }): BareEvent => ({ type: 'pool.reload', spec: { ...spec, flags: [specHash] }, specHash, operationId: specHash, ...how })),
   cause.map((because): BareEvent => ({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because, tail: [] })),
   cause.map((because): BareEvent => ({ type: 'engine.stalled', cause: because })),
   cause.map((because): BareEvent => ({ type: 'residency.violated', cause: because })),

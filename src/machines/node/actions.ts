@@ -20,7 +20,7 @@ import { struckBy, tellDevices, withCards } from './cards.ts';
 import type { NodeContext } from './context.ts';
 import { acknowledgeDrains, announceDrain, type Letter, notesOnEnd, toBlocked, toRegistration } from './letters.ts';
 import { bear, change, keepDeclared, type Moves, noMoves } from './moves.ts';
-import { commandMoves, fileMoves, raise } from './orders.ts';
+import { commandMoves, fileMoves, raiseAll } from './orders.ts';
 import { base } from './setup.ts';
 import { giveUpRising, orderReload, settleOrder, succeed, takeNext, vacate } from './succession.ts';
 
@@ -61,7 +61,7 @@ export const node = base.extend({
   actions: {
     // --- pools come and go
     raisePools: enqueueActions(({ context, enqueue }, { pools, at, mono }: Stamp & { pools: readonly BootPool[] }) => {
-      const { births, empty } = raise(pools, context);
+      const { births, empty } = raiseAll(pools, context);
       let moves = bear(noMoves(context), ...births);
       for (const berth of empty) moves = vacate(moves, context, berth);
       // An order that came about, of which only that was not written any more.

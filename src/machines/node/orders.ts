@@ -69,7 +69,10 @@ export interface Raised {
 }
 
 /** Pools that are found on disk, or found again. Each sees those before it. */
-export const raise = (pools: readonly BootPool[], { roster, spawned, inventory }: Pick<NodeContext, 'roster' | 'spawned' | 'inventory'>): Raised => {
+export const raiseAll = (
+  pools: readonly BootPool[],
+  { roster, spawned, inventory }: Pick<NodeContext, 'roster' | 'spawned' | 'inventory'>,
+): Raised => {
   const known: Record<string, RosterEntry> = { ...roster };
   const births: Birth[] = [];
   const empty: string[] = [];

@@ -40,10 +40,10 @@ export const heldVram = (context: PoolContext, event: unknown, heldBytes: number
   return { lastError, ...(!isOrdered(context) && { reason: lastError }) };
 };
 
-/** Until it is known why. */
+/** Until it is known why, or where that is never found out. */
 export const unexplained = ({ code, signal }: EngineExit): Cause => {
   const how = signal === null ? (code === null ? '' : ` with code ${code}`) : ` by ${signal}`;
-  return { code: 'engine_exited', message: `the engine ended${how}; why is being found out` };
+  return { code: 'engine_exited', message: `the engine ended${how}; why is not known` };
 };
 
 export const unkillable = (survivors: readonly number[]): Cause => ({

@@ -221,8 +221,8 @@ describe('a ready pool whose engine is lost', () => {
   });
 
   it.each([
-    [{ code: 3, signal: null }, 'the engine ended with code 3; why is being found out'],
-    [{ code: null, signal: null }, 'the engine ended; why is being found out'],
+    [{ code: 3, signal: null }, 'the engine ended with code 3; why is not known'],
+    [{ code: null, signal: null }, 'the engine ended; why is not known'],
   ])('is ended also where nobody finds out why: %j', async (exit, message) => {
     const pool = await ready();
     pool.send({ type: 'engine.gone', exit });
