@@ -1,7 +1,8 @@
 /** All that the daemon is told at its start: environment, pools file and token, read together so that all mistakes come at once. */
 import type { PoolSpec } from '../machines/vocabulary.ts';
-import { type Env, type Environment, judgeEnvironment, type Surroundings } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { createPoolsReader, type PoolsResult } from './pools-file.ts';
+import { type Env, judgeEnvironment, type Surroundings } from './read-environment.ts';
 import { createTlsSource, type TlsSource } from './tls.ts';
 import { createTokenSource, type TokenSource, type TokenSourceOptions } from './token.ts';
 

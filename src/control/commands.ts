@@ -11,22 +11,43 @@ import type { CommandResult, NodePort, PoolCommandName } from '../http/ports.ts'
 import type { PoolCommand, ReloadOrder } from '../machines/events.ts';
 import { latest } from '../machines/node/view.ts';
 import { admit } from '../machines/policies/ledger.ts';
-import { isBeingReplaced, isOrderedBy, matchEntry, servingOf } from '../machines/policies/roster.ts';
+import { matchEntry } from '../machines/policies/match-devices.ts';
+import { isBeingReplaced, isOrderedBy, servingOf } from '../machines/policies/roster.ts';
 import { acceptedCommands, type CommandView, judgeCommand } from '../machines/pool/commands.ts';
 import type { PoolStatus } from '../machines/views.ts';
-import type { Cause } from '../machines/vocabulary.ts';
+import type { Cause, PoolSpec } from '../machines/vocabulary.ts';
 import type { StateStore } from '../state/store.ts';
-import type { NodePortOptions } from './node-port.ts';
+import type { LiveViews, NodeRef } from './live-views.ts';
 
 const bootingRetryMs = 1_000;
 const endingRetryMs = 5_000;
 const vramRetryMs = 30_000;
 const longestKeepMs = 1_000;
 
+export interface CommandOptions {
+  readonly node: NodeRef;
+  readonly views: LiveViews;
+  readonly store: StateStore;
+  /** Names the pools file in refusals. */
+  readonly poolsFile: string;
+  /** Declared or attached; a declaration beyond is refused. */
+  readonly mostPools: number;
+  readonly changeSpec: ChangeSpec;
+  readonly hashOf: (spec: PoolSpec) => string;
+  /** What engines of a spec were measured to need; null: nothing is known. */
+  readonly learnedNeed: (spec: PoolSpec) => number | null;
+}
+
+/** A spec with some fields replaced, checked as a whole. One line per mistake. */
+export type ChangeSpec = (
+  spec: PoolSpec,
+  changes: Readonly<Record<string, unknown>>,
+) => { readonly ok: true; readonly spec: PoolSpec } | { readonly ok: false; readonly mistakes: readonly string[] };
+
 type Commands = Pick<NodePort, 'accepts' | 'preload' | 'drain' | 'resume' | 'reload' | 'declare' | 'remove'>;
 type Refusal = Extract<CommandResult, { readonly ok: false }>;
 
-export const createCommands = ({ node, views, store, poolsFile, mostPools, changeSpec, hashOf, learnedNeed }: NodePortOptions): Commands => {
+export const createCommands = ({ node, views, store, poolsFile, mostPools, changeSpec, hashOf, learnedNeed }: CommandOptions): Commands => {
   const refusal = (id: string, command: PoolCommandName): Refusal | PoolStatus => {
     if (isBooting()) return booting;
     const status = views.pool(id);

@@ -5,35 +5,17 @@
 import type { NodePort } from '../http/ports.ts';
 import { servingOf } from '../machines/policies/roster.ts';
 import type { PoolSpec } from '../machines/vocabulary.ts';
-import type { StateStore } from '../state/store.ts';
 import { askControlPlane } from './ask-control-plane.ts';
-import { createCommands } from './commands.ts';
-import type { LiveViews, NodeRef } from './live-views.ts';
+import { type CommandOptions, createCommands } from './commands.ts';
+import type { LiveViews } from './live-views.ts';
 
-export interface NodePortOptions {
-  readonly node: NodeRef;
-  readonly views: LiveViews;
-  readonly store: StateStore;
+export interface NodePortOptions extends CommandOptions {
   readonly version: string;
-  /** Names the pools file in refusals. */
-  readonly poolsFile: string;
-  /** Declared or attached; a declaration beyond is refused. */
-  readonly mostPools: number;
-  readonly changeSpec: ChangeSpec;
-  readonly hashOf: (spec: PoolSpec) => string;
-  /** What engines of a spec were measured to need; null: nothing is known. */
-  readonly learnedNeed: (spec: PoolSpec) => number | null;
   /** A copy that may be shown. */
   readonly withoutSecrets: (spec: PoolSpec) => Readonly<Record<string, unknown>>;
   /** Milliseconds that the event loop stood still at a time of late; null: not long enough to be told. */
   readonly stoodStillMs: () => number | null;
 }
-
-/** A spec with some fields replaced, checked as a whole. One line per mistake. */
-export type ChangeSpec = (
-  spec: PoolSpec,
-  changes: Readonly<Record<string, unknown>>,
-) => { readonly ok: true; readonly spec: PoolSpec } | { readonly ok: false; readonly mistakes: readonly string[] };
 
 export const createNodePort = (options: NodePortOptions): NodePort => {
   const { node, views, version, withoutSecrets, stoodStillMs } = options;

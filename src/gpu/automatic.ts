@@ -7,10 +7,10 @@
 import { isCause } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { Cause, Inventory } from '../machines/vocabulary.ts';
-import { byReading, type Follower, type FollowOrder, follow } from './follow.ts';
+import { byReading, follow } from './follow.ts';
 import { isHang } from './nvidia-smi.ts';
 import type { NvmlSource } from './nvml/nvml.ts';
-import type { GpuSource } from './source.ts';
+import type { Follower, FollowOrder, GpuSource } from './source.ts';
 
 export interface AutomaticDeps {
   readonly smi: GpuSource;

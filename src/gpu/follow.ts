@@ -7,23 +7,7 @@
 import { causeOf } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { Cause, Inventory } from '../machines/vocabulary.ts';
-import type { GpuSource } from './source.ts';
-
-export interface FollowOrder {
-  /** From the end of one look to the begin of the next. */
-  readonly intervalMs: number;
-  /** Of each look. */
-  readonly deadlineMs: number;
-  /** `begunMono`: what the look says is no older than this. */
-  readonly hear: (look: Inventory | Cause, begunMono: number) => void;
-}
-
-export interface Follower {
-  /** Now, or right after the look that is under way. */
-  look(): void;
-  /** No further look is begun; one under way ends unheard. */
-  stop(): void;
-}
+import type { Follower, FollowOrder, GpuSource } from './source.ts';
 
 /** Calls `again` when the next look is due; returns what cancels that. */
 export type Pause = (again: () => void, last: Inventory | Cause) => () => void;

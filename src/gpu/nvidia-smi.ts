@@ -11,7 +11,7 @@ import { stamp } from '../clock.ts';
 import type { Cause, GpuDeep, GpuFact, Inventory } from '../machines/vocabulary.ts';
 import { helper } from '../os/helper.ts';
 import { explain, notInstalled, notUnderstood } from './explain.ts';
-import { byReading, type Follower, type FollowOrder } from './follow.ts';
+import { byReading } from './follow.ts';
 import { joinFacts, wantsDetail } from './join-facts.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { type Card, type ComputeApp, type GpuField, gpuFields, type Parsed, parseComputeApps, parseGpus, refusedField } from './parse-csv.ts';
@@ -20,7 +20,7 @@ import { parseList } from './parse-list.ts';
 import { parseDetail } from './parse-xml.ts';
 import { type ChildResult, type ChildRunner, type ChildRunnerOptions, childRunner, type Stuck } from './run-child.ts';
 import { type SmiLoop, smiLoop } from './smi-loop.ts';
-import type { GpuSource } from './source.ts';
+import type { Follower, FollowOrder, GpuSource } from './source.ts';
 
 export type NvidiaSmiOptions = Partial<ChildRunnerOptions>;
 

@@ -10,9 +10,10 @@ import { stamp } from '../clock.ts';
 import type { Cause, GpuFact, Inventory } from '../machines/vocabulary.ts';
 import type { Command } from '../os/helper.ts';
 import { startTool, type Tool } from '../os/start-tool.ts';
-import { type FollowOrder, type Pause, pauseFor } from './follow.ts';
+import { type Pause, pauseFor } from './follow.ts';
 import type { Card, Parsed } from './parse-csv.ts';
 import type { Stuck } from './run-child.ts';
+import type { FollowOrder } from './source.ts';
 import { isUnwell } from './unwell.ts';
 
 export interface LoopDeps {

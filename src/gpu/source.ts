@@ -1,9 +1,7 @@
 /**
  * Where GPU facts come from: nvidia-smi, NVML or, for demo and tests only, a simulation. One interface for all.
  */
-
 import type { Cause, GpuSourceName, Inventory } from '../machines/vocabulary.ts';
-import type { Follower, FollowOrder } from './follow.ts';
 
 /** An Xid as the driver's events tell it: nothing but what and where. */
 export interface DriverXid {
@@ -27,4 +25,20 @@ export interface GpuSource {
   listen?(hear: (xid: DriverXid) => void): () => void;
   /** Ends helper processes. Does not wait for hung ones. */
   close(): void;
+}
+
+export interface FollowOrder {
+  /** From the end of one look to the begin of the next. */
+  readonly intervalMs: number;
+  /** Of each look. */
+  readonly deadlineMs: number;
+  /** `begunMono`: what the look says is no older than this. */
+  readonly hear: (look: Inventory | Cause, begunMono: number) => void;
+}
+
+export interface Follower {
+  /** Now, or right after the look that is under way. */
+  look(): void;
+  /** No further look is begun; one under way ends unheard. */
+  stop(): void;
 }

@@ -7,19 +7,9 @@ import { assertNever } from '../cause.ts';
 import { stamp } from '../clock.ts';
 import type { CallOutcome } from '../machines/registration/actors.ts';
 import { readBounded } from '../read-bounded.ts';
-import { type Answered, judgeAnswer } from './judge-answer.ts';
+import type { Answered, CallName, OrchestratorCall } from './call.ts';
+import { judgeAnswer } from './judge-answer.ts';
 import { addressProblem, endpointOf, type Orchestrator } from './target.ts';
-
-export type CallName = 'register' | 'heartbeat' | 'deregister';
-
-export interface OrchestratorCall {
-  readonly name: CallName;
-  readonly nodeId: string;
-  /** Null: no body is sent. */
-  readonly body: object | null;
-  /** Pools that this call says are draining. */
-  readonly draining: readonly string[];
-}
 
 /** Milliseconds until a call is given up. */
 export const callTimeouts = { register: 5_000, heartbeat: 1_000, deregister: 5_000 } as const satisfies Record<CallName, number>;

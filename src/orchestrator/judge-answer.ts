@@ -7,14 +7,8 @@
 import * as v from 'valibot';
 import type { CallOutcome } from '../machines/registration/actors.ts';
 import type { Stamp } from '../machines/vocabulary.ts';
-import type { OrchestratorCall } from './client.ts';
+import type { Answered, OrchestratorCall } from './call.ts';
 import { answerSchema } from './wire.ts';
-
-export interface Answered {
-  readonly status: number;
-  readonly location: string | null;
-  readonly text: string;
-}
 
 type Judged<Outcome = CallOutcome> = Outcome extends unknown ? Omit<Outcome, keyof Stamp> : never;
 

@@ -7,10 +7,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { type ConfigResult, readConfig } from '../../src/config/config.ts';
 import { configurationDocs } from '../../src/config/docs.ts';
-import type { Env } from '../../src/config/environment.ts';
 import { examplePools } from '../../src/config/example.ts';
 import { poolsJsonSchema, poolsJsonSchemaText } from '../../src/config/json-schema.ts';
 import { parsePools } from '../../src/config/pools-file.ts';
+import type { Env } from '../../src/config/read-environment.ts';
 import { configTools } from '../../src/config/tools.ts';
 import { variableNames } from '../../src/config/variables.ts';
 

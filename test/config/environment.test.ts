@@ -1,7 +1,8 @@
 /** The environment: defaults, what each variable may be, what holds between several. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { advertisedAddress, type Env, type Environment, readEnvironment } from '../../src/config/environment.ts';
+import { advertisedAddress, type Environment } from '../../src/config/environment.ts';
+import { type Env, readEnvironment } from '../../src/config/read-environment.ts';
 import { variableNames } from '../../src/config/variables.ts';
 
 const surroundings = { hostname: 'gpu-1', home: '/home/ops', cwd: '/srv/pm' };

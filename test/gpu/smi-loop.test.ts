@@ -1,8 +1,8 @@
 /** Looks from one nvidia-smi that goes on: what changes comes from it, everything else from whole looks. */
 import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import { isCause } from '../../src/cause.ts';
-import type { Follower } from '../../src/gpu/follow.ts';
 import { nvidiaSmi } from '../../src/gpu/nvidia-smi.ts';
+import type { Follower } from '../../src/gpu/source.ts';
 import type { Cause, Inventory } from '../../src/machines/vocabulary.ts';
 import { mib } from '../kit/gpu-facts.ts';
 import { fakeNvidiaSmi, type Scenario, uuidOf } from '../kit/nvidia-smi.ts';

@@ -2,7 +2,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { callOrchestrator, type OrchestratorCall } from '../../src/orchestrator/client.ts';
+import type { OrchestratorCall } from '../../src/orchestrator/call.ts';
+import { callOrchestrator } from '../../src/orchestrator/client.ts';
 import { addressProblem } from '../../src/orchestrator/target.ts';
 import { heartbeatBody, type Identity, registrationBody } from '../../src/orchestrator/wire.ts';
 import { multiNodeOff, type OrchestratorStandIn, startOrchestratorStandIn } from '../kit/orchestrator.ts';

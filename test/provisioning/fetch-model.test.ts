@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, type TestContext, vi } from 'vitest';
 import { presentModel } from '../../src/provisioning/models/ensure.ts';
-import type { WantedModel } from '../../src/provisioning/models/find-model.ts';
+import type { WantedModel } from '../../src/provisioning/models/wanted.ts';
 import { temporaryDir } from '../kit/engine-process.ts';
 import { type FileServer, fileServer, sha256Of, type Turn } from '../kit/file-server.ts';
 import { passenger, type TestStore, testStore, wantedModel } from '../kit/provisioning.ts';

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
-import type { Widening } from '../../src/provisioning/fetch/wide.ts';
+import type { Widening } from '../../src/provisioning/jobs/job.ts';
 import { fileServer, sha256Of, type Turn } from '../kit/file-server.ts';
 import { impatient, passenger, testStore, wantedModel } from '../kit/provisioning.ts';
 import { until } from '../kit/until.ts';

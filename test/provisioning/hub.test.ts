@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import { hubSettings } from '../../src/provisioning/hub/settings.ts';
-import type { WantedModel } from '../../src/provisioning/models/find-model.ts';
+import type { WantedModel } from '../../src/provisioning/models/wanted.ts';
 import { temporaryDir } from '../kit/engine-process.ts';
 import { sha256Of } from '../kit/file-server.ts';
 import { type Hub, hubStandIn } from '../kit/hub.ts';

@@ -5,7 +5,8 @@
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type Estimate, estimate, type NeedSpec } from '../../gpu/estimate/estimate.ts';
+import type { NeedSpec } from '../../gpu/estimate/asked.ts';
+import { type Estimate, estimate } from '../../gpu/estimate/estimate.ts';
 import { cacheTypeBytes, knownCacheTypes } from '../../gpu/estimate/kv-cache.ts';
 import { readShape } from '../../gpu/estimate/read-shape.ts';
 import type { EngineName, ModelShape } from '../../machines/vocabulary.ts';

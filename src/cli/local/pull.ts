@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs';
 import { CauseError } from '../../cause.ts';
 import type { EngineName, PoolSpec } from '../../machines/vocabulary.ts';
-import type { WantedModel } from '../../provisioning/models/find-model.ts';
 import { modelMissing } from '../../provisioning/models/missing.ts';
+import type { WantedModel } from '../../provisioning/models/wanted.ts';
 import { modelOf } from '../../provisioning/provisioning.ts';
 import type { Passenger } from '../../provisioning/store/flights.ts';
 import type { CliContext } from '../context.ts';

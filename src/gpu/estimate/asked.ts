@@ -1,8 +1,9 @@
 /** What of a spec bears on its memory: context, slots, and those of its own flags that change the KV cache. Pure. */
 import { assertNever } from '../../cause.ts';
-import type { EngineName, ModelShape } from '../../machines/vocabulary.ts';
-import type { NeedSpec } from './estimate.ts';
+import type { EngineName, ModelShape, PoolSpec } from '../../machines/vocabulary.ts';
 import { cacheTypeBytes, defaultBatch } from './kv-cache.ts';
+
+export type NeedSpec = Pick<PoolSpec, 'engine' | 'slots' | 'ctx' | 'devices' | 'flags'>;
 
 export interface Asked {
   readonly engine: EngineName;

@@ -3,8 +3,8 @@
  *
  * Without a header it is weights as large as their file and an overhead per GPU. Unknown stays null and is not guessed.
  */
-import type { ModelPresent, ModelShape, PoolSpec } from '../../machines/vocabulary.ts';
-import { type Asked, askedOf } from './asked.ts';
+import type { ModelPresent, ModelShape } from '../../machines/vocabulary.ts';
+import { type Asked, askedOf, type NeedSpec } from './asked.ts';
 import { computeBytes } from './compute.ts';
 import { cacheBytes, cellsOf } from './kv-cache.ts';
 import { overheadBytesOf } from './overhead.ts';
@@ -22,8 +22,6 @@ export interface Estimate {
   /** What could not be counted. */
   readonly notes: readonly string[];
 }
-
-export type NeedSpec = Pick<PoolSpec, 'engine' | 'slots' | 'ctx' | 'devices' | 'flags'>;
 
 export const estimateNeedBytes = (spec: NeedSpec, model: ModelPresent): number | null => estimate(spec, model)?.totalBytes ?? null;
 

@@ -3,7 +3,8 @@
  * engines that take a fraction of the card are given theirs from. Pure; null where one of the numbers is not known.
  */
 import type { ModelPresent, VramShare } from '../../machines/vocabulary.ts';
-import { estimate, type NeedSpec } from './estimate.ts';
+import type { NeedSpec } from './asked.ts';
+import { estimate } from './estimate.ts';
 
 export interface Granted {
   /** Of all GPUs together. */

@@ -1,7 +1,7 @@
 /** How a pool comes into the roster: its entry and its actor's input, from what is known of it. Pure. */
 import { textOf } from '../error-text.ts';
+import { matchEntry } from '../policies/match-devices.ts';
 import type { Declaration, RosterEntry } from '../policies/roster.ts';
-import { matchEntry } from '../policies/roster.ts';
 import type { PoolInput } from '../pool/context.ts';
 import type { BootPool, Cause, Inventory, PoolOrigin } from '../vocabulary.ts';
 

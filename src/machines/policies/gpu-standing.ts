@@ -4,8 +4,7 @@
  * Pure. What a pool is told of its devices is decided here: that they are there, and that they may be used.
  */
 import type { Cause, GpuHealth, GpuRef, Inventory, RecoveryAction, Stamp } from '../vocabulary.ts';
-import type { DeviceMatch } from './match-devices.ts';
-import { matchEntry, type RosterEntry } from './roster.ts';
+import { type DeviceMatch, matchEntry, type Placed } from './match-devices.ts';
 
 export interface GpuStanding {
   readonly uuid: string;
@@ -38,7 +37,7 @@ export const unwell = (standings: GpuStandings): readonly string[] =>
 
 /** A card that is known not to be usable says why; only then is asked whether the devices are there. `known`: by the look before. */
 export const matchUsable = (
-  entry: Pick<RosterEntry, 'devices' | 'pinned'>,
+  entry: Placed,
   inventory: Inventory,
   { inventory: known, gpus: standings }: { readonly inventory: Inventory | null; readonly gpus: GpuStandings },
 ): DeviceMatch => {

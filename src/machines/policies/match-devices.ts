@@ -18,6 +18,16 @@ export const matchDevices = (devices: PoolSpec['devices'], inventory: Inventory)
   return { matched: true, gpus };
 };
 
+/** Where a pool is to be. `pinned`: what its devices were resolved to, once. */
+export interface Placed {
+  readonly devices: PoolSpec['devices'];
+  readonly pinned: readonly GpuRef[] | null;
+}
+
+/** Pinned cards are looked for by UUID; devices that were never resolved, as they are declared. */
+export const matchEntry = ({ devices, pinned }: Placed, inventory: Inventory): DeviceMatch =>
+  matchDevices(pinned?.map(({ uuid }) => uuid) ?? devices, inventory);
+
 type Found = GpuRef | 'absent' | 'in MIG mode';
 
 const find = (device: number | string, { gpus }: Inventory): Found => {

@@ -7,9 +7,8 @@
  */
 import type { PoolReport, ReloadOrder } from '../events.ts';
 import type { ReasonCode } from '../reasons.ts';
-import type { GpuRef, Handoff, Inventory, PoolOrigin, PoolSpec } from '../vocabulary.ts';
+import type { GpuRef, Handoff, PoolOrigin, PoolSpec } from '../vocabulary.ts';
 import { otherBerthOf, publicIdOf, secondBerthOf } from './berths.ts';
-import { type DeviceMatch, matchDevices } from './match-devices.ts';
 
 export interface RosterEntry {
   /** Of its berth. */
@@ -103,10 +102,6 @@ export const isOrderedBy = (roster: Roster, poolId: string, operationId: string)
 
 /** Where a pool that has nothing serving goes. */
 export const freeBerth = (roster: Roster, poolId: string): string => (roster[poolId] === undefined ? poolId : secondBerthOf(poolId));
-
-/** Pinned cards are looked for by UUID; devices that were never resolved, as they are declared. */
-export const matchEntry = (entry: Pick<RosterEntry, 'devices' | 'pinned'>, inventory: Inventory): DeviceMatch =>
-  matchDevices(entry.pinned?.map(({ uuid }) => uuid) ?? entry.devices, inventory);
 
 /** Whether a control plane that dispatches by it would want to know at once. */
 export const changesReadiness = (before: RosterEntry['report'], now: NonNullable<RosterEntry['report']>): boolean =>

@@ -3,22 +3,10 @@
  * order. So the part stays the beginning of the file, without holes, to be gone on with by whoever comes next; what of later ranges is in
  * memory is bounded, and lost with the process.
  */
-import type { DownloadJob } from '../jobs/job.ts';
+import type { DownloadJob, Widening } from '../jobs/job.ts';
 import { rangeOf, validatorOf } from './answer.ts';
 import { Interrupted, shownUrl } from './failures.ts';
 import { get } from './request.ts';
-
-/** When, and how wide. */
-export interface Widening {
-  /** One connection is looked at for so long first. */
-  readonly afterMs: number;
-  /** As fast as this one connection is enough. */
-  readonly enoughBytesPerMs: number;
-  /** Less than this to come is not worth it. */
-  readonly leastBytes: number;
-  readonly chunkBytes: number;
-  readonly connections: number;
-}
 
 export const usualWidening: Widening = {
   afterMs: 3_000,

@@ -2,9 +2,9 @@
 import { CauseError } from '../../cause.ts';
 import type { EnsureModel } from '../models/ensure.ts';
 import { presentModel } from '../models/ensure.ts';
-import type { WantedModel } from '../models/find-model.ts';
 import type { Asked } from '../models/record.ts';
 import type { Reference } from '../models/reference.ts';
+import type { WantedModel } from '../models/wanted.ts';
 import type { Passenger } from '../store/flights.ts';
 import type { StorePaths } from '../store/paths.ts';
 import { chooseFiles } from './choose.ts';

@@ -6,7 +6,6 @@
 import type { Cause, ProvisionPhase } from '../../machines/vocabulary.ts';
 import type { Limits } from '../archive/entry.ts';
 import type { Staged } from '../archive/stage.ts';
-import type { Widening } from '../fetch/wide.ts';
 
 /** What a file must hash to. `git-sha1`: of a git blob, as hubs name small files. */
 export interface Digest {
@@ -23,6 +22,18 @@ export interface Patience {
   readonly firstPauseMs: number;
   /** When one connection is too slow, and how many there are then. */
   readonly widening: Widening;
+}
+
+/** When a file is fetched over several connections, and how many. */
+export interface Widening {
+  /** One connection is looked at for so long first. */
+  readonly afterMs: number;
+  /** As fast as this one connection is enough. */
+  readonly enoughBytesPerMs: number;
+  /** Less than this to come is not worth it. */
+  readonly leastBytes: number;
+  readonly chunkBytes: number;
+  readonly connections: number;
 }
 
 export interface DownloadJob {

@@ -1,6 +1,5 @@
 /** From a model reference to a path on this machine: what is there is taken without asking anybody, the rest is fetched. */
 import { resolve } from 'node:path';
-import type { EngineName } from '../../machines/vocabulary.ts';
 import { findOnHub, presentOnHub } from '../hub/find-on-hub.ts';
 import type { HubSettings } from '../hub/settings.ts';
 import type { Passenger } from '../store/flights.ts';
@@ -10,20 +9,7 @@ import { planUrl, urlKey } from './plan.ts';
 import { parseReference } from './reference.ts';
 import { refusePickles } from './refuse-pickles.ts';
 import { verifyFile } from './verified.ts';
-
-export interface WantedModel {
-  readonly reference: string;
-  /** `sha256:…`; null: none was given. */
-  readonly checksum: string | null;
-  /** Quantisation, where the reference leaves a choice. */
-  readonly quant: string | null;
-  /** llama-server reads one file, others a folder; null: whatever there is. */
-  readonly engine: EngineName | null;
-  /** Asks the hub again what a branch is; a daemon never does, so that a model changes only when somebody says so. */
-  readonly refresh: boolean;
-  /** Where models are kept instead of in the store; null: in the store. */
-  readonly cacheDir: string | null;
-}
+import type { WantedModel } from './wanted.ts';
 
 export interface FindModelDeps {
   readonly paths: StorePaths;

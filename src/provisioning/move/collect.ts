@@ -10,14 +10,7 @@ import { presentModel } from '../models/ensure.ts';
 import type { ModelRecord } from '../models/record.ts';
 import type { StorePaths } from '../store/paths.ts';
 import { collectEnvironment } from './environment/collect-environment.ts';
-import type { CarriedEngine, CarriedModel, Manifest } from './manifest.ts';
-
-/** A file of the store, by what it holds. */
-export interface Piece {
-  readonly sha256: string;
-  readonly bytes: number;
-  readonly path: string;
-}
+import type { CarriedEngine, CarriedModel, Manifest, Piece } from './manifest.ts';
 
 export interface Collected {
   readonly manifest: Manifest;

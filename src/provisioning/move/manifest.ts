@@ -16,6 +16,13 @@ import { wrongIn } from './environment/links.ts';
 export const manifestName = 'manifest.json';
 export const entryOf = (sha256: string): string => `files/${sha256}`;
 
+/** A file of the store, by what it holds. */
+export interface Piece {
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly path: string;
+}
+
 /** More than the names of any store. */
 export const mostManifestBytes = 64 * 1024 * 1024;
 

@@ -12,8 +12,8 @@ import { syncDir } from '../../os/atomic-file.ts';
 import { diskFull, isDiskFull } from '../fetch/failures.ts';
 import { needRoom } from '../fetch/headroom.ts';
 import type { JobReport } from '../jobs/job.ts';
-import type { Collected, Piece } from './collect.ts';
-import { entryOf, manifestName, manifestText } from './manifest.ts';
+import type { Collected } from './collect.ts';
+import { entryOf, manifestName, manifestText, type Piece } from './manifest.ts';
 
 export interface WriteOut {
   readonly to: string;

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { type Judgement, judgeEnvironment } from '../../../config/environment.ts';
 import { loadPools } from '../../../config/pools-file.ts';
+import { type Judgement, judgeEnvironment } from '../../../config/read-environment.ts';
 import { architecturesOf } from '../../../gpu/architectures.ts';
 import { chooseSource, type GpuSourceSetting } from '../../../gpu/choose-source.ts';
 import type { PoolSpec } from '../../../machines/vocabulary.ts';

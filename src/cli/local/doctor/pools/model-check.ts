@@ -1,8 +1,9 @@
 /** The model of a pool: on the machine, in the cache, or still to be downloaded. Nothing is asked, fetched or hashed for it. */
 import type { PoolSpec } from '../../../../machines/vocabulary.ts';
 import { shownUrl } from '../../../../provisioning/fetch/failures.ts';
-import { lookForModel, type WantedModel } from '../../../../provisioning/models/find-model.ts';
+import { lookForModel } from '../../../../provisioning/models/find-model.ts';
 import { inspectModel } from '../../../../provisioning/models/inspect.ts';
+import type { WantedModel } from '../../../../provisioning/models/wanted.ts';
 import { modelOf } from '../../../../provisioning/provisioning.ts';
 import { bytes } from '../../../words.ts';
 import { type Check, ok } from '../check.ts';

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isCause } from '../../../../cause.ts';
-import type { Judgement } from '../../../../config/environment.ts';
 import { loadPools } from '../../../../config/pools-file.ts';
+import type { Judgement } from '../../../../config/read-environment.ts';
 import { architecturesOf } from '../../../../gpu/architectures.ts';
 import type { Cause, Inventory } from '../../../../machines/vocabulary.ts';
 import { hubSettings } from '../../../../provisioning/hub/settings.ts';
