@@ -13,6 +13,7 @@ import { type Config, readConfig } from './config/config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { noGpuExitCode } from './gpu/no-gpu.ts';
 import { createLogger, forPart, type Logger } from './observe/logger.ts';
+import { leaveAtLatest } from './os/exit-code.ts';
 import { inheritedListener } from './os/inherited-listener.ts';
 import { lockStateDir } from './os/lock.ts';
 import { createNotifier, type Notifier } from './os/notify.ts';
@@ -22,6 +23,9 @@ import { createWatchdog } from './os/watchdog.ts';
 import { version } from './version.ts';
 
 export const exitCodes = { done: 0, failed: 1, bug: 70, held: 75, configuration: 78 } as const;
+
+/** What is open then closes itself within milliseconds. */
+const longestGoodbyeMs = 5_000;
 
 const refusalCodes = { no_gpu: noGpuExitCode, configuration: exitCodes.configuration, cannot_listen: exitCodes.failed } as const;
 
@@ -51,6 +55,7 @@ export const serveDaemon = async (): Promise<number> => {
   } finally {
     notifier.close();
     lock.release();
+    leaveAtLatest(longestGoodbyeMs);
   }
 };
 

@@ -30,7 +30,7 @@ export const keepRoster = ({ store, learned, bootId, hashEntry, lost }: KeepRost
         return store.overrides.write(poolId, { version: 1, poolId, filedHash, spec, former });
       }
       // In this order, so that a crash in between leaves no older declaration.
-      if (origin === 'api') await store.declared.write(poolId, spec);
+      await (origin === 'api' ? store.declared.write(poolId, spec) : store.declared.remove(poolId));
       await store.overrides.remove(poolId);
     };
     receive((note) => {

@@ -40,7 +40,6 @@ export const loadState = (deps: LoadStateDeps): typeof nodeActors.loadState =>
         pools: plan.pools,
         setAside: [
           ...Object.values(lists).flatMap(({ setAside }) => setAside.map(({ cause }) => cause)),
-          ...plan.troubles,
           ...failures,
           ...(isCause(fifos) ? [fifos] : []),
         ],

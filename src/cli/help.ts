@@ -86,6 +86,7 @@ const own: Readonly<Record<string, readonly Example[]>> = {
   reload: [
     ['pool-managerd reload chat --model models/other.gguf', 'another model'],
     ['pool-managerd reload chat --slots 8 --ctx 4096', 'more requests at once, of a shorter context'],
+    ['pool-managerd reload chat --as-filed', 'back to what the pools file says'],
   ],
   declare: [
     ['pool-managerd declare chat.json', 'one pool: {"id":"chat","engine":"llamacpp",…}'],

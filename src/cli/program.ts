@@ -297,14 +297,20 @@ const addCommands = (remote: Remote): void => {
         reload(
           session,
           id,
-          { model: text(options, 'model'), slots: count(options, 'slots', mostSlots), ctx: count(options, 'ctx', mostTokens) },
+          {
+            model: text(options, 'model'),
+            slots: count(options, 'slots', mostSlots),
+            ctx: count(options, 'ctx', mostTokens),
+            asFiled: options['asFiled'] === true,
+          },
           waitMs(options),
         ),
     ),
   )
     .option('-m, --model <ref>', 'with this model')
     .option('-n, --slots <count>', 'with this many requests at once')
-    .option('-c, --ctx <tokens>', 'with this context of each slot');
+    .option('-c, --ctx <tokens>', 'with this context of each slot')
+    .option('-f, --as-filed', 'with what the pools file says, in place of what was ordered since');
   remote('declare <file>', 'declare a pool over the API: one pool of a pools file as JSON; - is standard input', (session, [file = '']) =>
     declare(session, file),
   );

@@ -56,7 +56,7 @@ const orderedOver = ({ spec, filed }: Declared): string | null => {
   if (filed === null) return null;
   const told = (value: unknown): string => printable(JSON.stringify(value ?? null)).slice(0, 120);
   const keys = [...new Set([...Object.keys(spec), ...Object.keys(filed)])].filter((key) => told(spec[key]) !== told(filed[key]));
-  return `over the API, until its entry in the pools file changes: ${keys.map((key) => `${key} ${told(spec[key])}, in the file ${told(filed[key])}`).join('; ')}`;
+  return `over the API, until its entry in the pools file changes or reload --as-filed: ${keys.map((key) => `${key} ${told(spec[key])}, in the file ${told(filed[key])}`).join('; ')}`;
 };
 
 const mostWords = 10;

@@ -7,12 +7,12 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { stamp } from '../clock.ts';
 import { estimateNeedBytes } from '../gpu/estimate/estimate.ts';
-import type { CommandResult, NodePort, PoolCommandName } from '../http/ports.ts';
+import type { CommandResult, NodePort, PoolCommandName, SpecChanges } from '../http/ports.ts';
 import type { PoolCommand, ReloadOrder } from '../machines/events.ts';
 import { latest } from '../machines/node/view.ts';
 import { admit } from '../machines/policies/ledger.ts';
 import { matchEntry } from '../machines/policies/match-devices.ts';
-import { isBeingReplaced, isOrderedBy, servingOf } from '../machines/policies/roster.ts';
+import { filedSpec, isBeingReplaced, isOrderedBy, servingOf } from '../machines/policies/roster.ts';
 import { acceptedCommands, type CommandView, judgeCommand } from '../machines/pool/commands.ts';
 import type { PoolStatus } from '../machines/views.ts';
 import type { Cause, PoolSpec } from '../machines/vocabulary.ts';
@@ -77,6 +77,17 @@ export const createCommands = ({ node, views, store, poolsFile, mostPools, chang
     const taken = views.poolRef(id)?.getSnapshot().context.reload?.operationId === operationId;
     return taken || isOrderedBy(node.getSnapshot().context.roster, id, operationId) ? operationId : null;
   };
+  /** Null: there is no such pool. */
+  const changedSpec = (id: string, changes: SpecChanges): ReturnType<ChangeSpec> | null => {
+    const spec = views.poolRef(id)?.getSnapshot().context.spec;
+    const entry = servingOf(node.getSnapshot().context.roster, id);
+    if (spec === undefined || entry === null) return null;
+    if (changes !== 'as_filed') return changeSpec(spec, changes);
+    const filed = filedSpec(entry);
+    return filed === null
+      ? { ok: false, mistakes: [`as_filed: expected a pool of ${poolsFile}, found one that it does not declare`] }
+      : { ok: true, spec: filed };
+  };
   const order = async (id: string, name: PoolCommandName, make: () => PoolCommand): Promise<CommandResult> => {
     const judged = refusal(id, name);
     return 'problem' in judged ? judged : give(id, make());
@@ -100,9 +111,8 @@ export const createCommands = ({ node, views, store, poolsFile, mostPools, chang
     reload: async (id, changes) => {
       const judged = refusal(id, 'reload');
       if ('problem' in judged) return judged;
-      const spec = views.poolRef(id)?.getSnapshot().context.spec;
-      if (spec === undefined) return { ok: false, problem: 'unknown_pool' };
-      const changed = changeSpec(spec, changes);
+      const changed = changedSpec(id, changes);
+      if (changed === null) return { ok: false, problem: 'unknown_pool' };
       if (!changed.ok) return { ok: false, problem: 'invalid', mistakes: changed.mistakes };
       return give(id, { type: 'pool.reload', spec: changed.spec, specHash: hashOf(changed.spec), operationId: randomUUID(), ...stamp() });
     },

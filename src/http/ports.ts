@@ -45,6 +45,9 @@ export type CommandResult =
   /** 422: the new spec is not valid. One line per mistake. */
   | { readonly ok: false; readonly problem: 'invalid'; readonly mistakes: readonly string[] };
 
+/** Fields of the spec to replace, or all of it by what the pools file says. */
+export type SpecChanges = Readonly<Record<string, unknown>> | 'as_filed';
+
 export interface NodePort {
   readonly version: string;
   uptimeMs(): number;
@@ -63,8 +66,8 @@ export interface NodePort {
   preload(id: string): Promise<CommandResult>;
   drain(id: string, deadlineMs: number | null): Promise<CommandResult>;
   resume(id: string): Promise<CommandResult>;
-  /** `changes`: spec fields to replace. No operation where they are such that the engine goes on as it is: nothing more is told then. */
-  reload(id: string, changes: Readonly<Record<string, unknown>>): Promise<CommandResult>;
+  /** No operation where the changes are such that the engine goes on as it is: nothing more is told then. */
+  reload(id: string, changes: SpecChanges): Promise<CommandResult>;
   /** POOL_EXISTS is `illegal`. Resolves when the declaration is on disk. */
   declare(spec: PoolSpec): Promise<CommandResult>;
   remove(id: string): Promise<CommandResult>;

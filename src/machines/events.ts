@@ -76,7 +76,9 @@ export type PoolHint =
   /** The control plane has taken note that this pool drains, or there is none. */
   | { readonly type: 'drain.acknowledged' }
   /** It has taken the place of the engine beside it; `restarts`: what the pool had come to with that. */
-  | { readonly type: 'pool.succeeded'; readonly restarts: number };
+  | { readonly type: 'pool.succeeded'; readonly restarts: number }
+  /** It was declared over the API; the pools file has come to declare it. */
+  | { readonly type: 'pool.filed' };
 
 /** From the node and from keep-memory to a pool. */
 export type PoolNotice = Stamp &

@@ -2,14 +2,14 @@
  * What the files of a state directory mean at a start: which pools there are, which files mean nothing any more, what is to be
  * written again. Pure.
  *
- * Declared beats attached, the pools file beats the API but for what was ordered of a pool since its entry last changed, and an engine that runs is never forgotten: without a declaration it
- * becomes an orphan, and so does the second of a pool's two.
+ * Declared beats attached, the pools file beats the API but for what was ordered of a pool since its entry last changed, and an engine
+ * that runs is never forgotten: without a declaration it becomes an orphan, and so does the second of a pool's two.
  */
 
 import { otherBerthOf, publicIdOf, secondBerthOf } from '../machines/policies/berths.ts';
 import { freshRestart } from '../machines/policies/restart.ts';
 import { attachedSpec } from '../machines/pool/attached.ts';
-import type { BootPool, Cause, PoolMemory, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
+import type { BootPool, PoolMemory, PoolSpec, RunRecord } from '../machines/vocabulary.ts';
 import type { AttachedRecord, KeptMemory, OverrideRecord, ShelfName, TreeRecord } from './store.ts';
 
 export interface Found {
@@ -49,7 +49,6 @@ export interface BootPlan {
   readonly redeclared: readonly PoolSpec[];
   /** What is known of a berth from the other one's memory, which may go once this is written. */
   readonly remembered: readonly KeptMemory[];
-  readonly troubles: readonly Cause[];
 }
 
 export const planBoot = (found: Found): BootPlan => {
@@ -64,7 +63,6 @@ export const planBoot = (found: Found): BootPlan => {
     leftovers: leftoversOf(found, known, new Set(pools.map(({ poolId }) => poolId))),
     redeclared: [...known.redeclared.values()],
     remembered,
-    troubles: found.declared.filter(({ id }) => known.configured.has(id)).map(declaredTwice),
   };
 };
 
@@ -218,6 +216,9 @@ const leftoversOf = (found: Found, known: Known, planned: ReadonlySet<string>): 
   ...found.overrides
     .filter(({ poolId }) => !known.overrides.has(poolId))
     .map(leftover('overrides', 'the pools file says something else of the pool since')),
+  ...found.declared
+    .filter(({ id }) => known.configured.has(id))
+    .map(({ id }) => leftover('declared', 'the pools file declares the pool now')({ poolId: id })),
   ...found.attached.filter(({ poolId }) => !known.attached.has(poolId)).map(leftover('attached', 'of an earlier boot, or the pool is declared now')),
   ...found.memories.filter(({ poolId }) => !planned.has(poolId)).map(leftover('memories', 'nothing declares the pool and no engine of it runs')),
 ];
@@ -225,9 +226,3 @@ const leftoversOf = (found: Found, known: Known, planned: ReadonlySet<string>): 
 const leftover =
   (shelf: Leftover['shelf'], why: string) =>
   ({ poolId }: { readonly poolId: string }): Leftover => ({ shelf, id: poolId, why });
-
-const declaredTwice = ({ id }: PoolSpec): Cause => ({
-  code: 'invalid_spec',
-  message: `pool ${id} is declared in the pools file and was declared over the API: the pools file counts; take it out of the file, or leave it`,
-  details: { pool_id: id },
-});

@@ -202,6 +202,19 @@ describe('a daemon that was killed', () => {
     expect(existsSync(join(dir, 'told'))).toBe(false);
   });
 
+  it('in order waits for no shell that is stopped at its gate, which goes on to the engine when it may', async () => {
+    const dir = await temporaryDir();
+    const opening = resolve(import.meta.dirname, '../kit/open-stopped-gate.ts');
+    const daemon = spawn(process.execPath, [opening, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [said] = await once(daemon.stdout, 'data');
+    const shell = Number(said.toString());
+    onTestFinished(() => void (readProcStat(shell)?.comm === 'sh' && process.kill(shell, 'SIGKILL')));
+    const [code] = daemon.exitCode === null ? await once(daemon, 'exit', { signal: AbortSignal.timeout(10_000) }) : [daemon.exitCode];
+    expect([code, readProcStat(shell)?.state]).toEqual([0, 'T']);
+    process.kill(shell, 'SIGCONT');
+    await until('the engine to have begun and ended', () => [null, 'Z'].includes(readProcStat(shell)?.state ?? null));
+  });
+
   it('is noticed within milliseconds through the FIFO', async () => {
     const house = await engineHouse();
     const run = await house.start('never-listens');

@@ -222,15 +222,13 @@ describe('A start', () => {
     expect(await filesOf(store, 'exits')).toEqual(['a.two']);
   });
 
-  it('lets the pools file win over the API, says so, and leaves both as they are', async () => {
+  it('lets the pools file take over what was declared over the API', async () => {
     const store = await opened();
     await store.declared.write('a', specOf('a', { slots: 8 }));
-    const { pools, setAside } = await load(store, specOf('a', { slots: 2 }));
+    const { pools, setAside, cleaned } = await load(store, specOf('a', { slots: 2 }));
     expect(pools).toMatchObject([{ poolId: 'a', origin: 'file', spec: { slots: 2 } }]);
-    expect(setAside).toEqual([
-      { code: 'invalid_spec', message: expect.stringContaining('pool a is declared in the pools file'), details: { pool_id: 'a' } },
-    ]);
-    expect(await filesOf(store, 'declared')).toEqual(['a.json']);
+    expect([setAside, cleaned]).toEqual([[], ['declared/a.json: the pools file declares the pool now']]);
+    expect(await filesOf(store, 'declared')).toEqual([]);
   });
 
   it('lets a declaration win over what was attached', async () => {

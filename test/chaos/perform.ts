@@ -27,7 +27,7 @@ export interface Performer {
   perform(step: Step, index: number): Promise<void>;
   /** Ends what has been begun and is to end by itself before step `index`. */
   letGo(index: number): Promise<void>;
-  /** What the file declares is as at the beginning, of these pools only. */
+  /** What the file declares is as at the beginning, of these pools only, and counts again whatever was ordered: their entries have changed. */
   declareOnly(ids: readonly string[]): Promise<void>;
 }
 
@@ -169,7 +169,7 @@ export const createPerformer = (stage: Stage): Performer => {
     },
     declareOnly: async (ids) => {
       declared.clear();
-      for (const one of filePools(models)) if (ids.includes(one.id)) declared.set(one.id, one);
+      for (const one of filePools(models)) if (ids.includes(one.id)) declared.set(one.id, { ...one, env: { HEALED: '1' } });
       await writeFileOf();
     },
   };

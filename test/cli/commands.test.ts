@@ -84,7 +84,7 @@ describe('looking', () => {
       const { url } = await daemonWith({ 'GET /v2/pools/pool-0/status': { body: pool }, 'GET /v2/pools/pool-0/spec': { body } });
       return (await runCommand(['pool', 'pool-0', '--url', url])).stdout;
     };
-    expect(await told({ ...spec, slots: 2 })).toMatch(/ordered: +over the API, until .* changes: slots 4, in the file 2\n/);
+    expect(await told({ ...spec, slots: 2 })).toMatch(/ordered: +over the API, until .* changes or reload --as-filed: slots 4, in the file 2\n/);
     expect(await told(null)).not.toContain('ordered');
   });
 
@@ -135,6 +135,7 @@ describe('commanding', () => {
     [['resume', 'pool-0'], 'POST', '/v2/pools/pool-0/resume', {}, 'pool-0 serves again'],
     [['reload', 'pool-0'], 'POST', '/v2/pools/pool-0/reload', {}, 'operation op-1'],
     [['reload', 'pool-0', '--model', 'm.gguf'], 'POST', '/v2/pools/pool-0/reload', { new_model_ref: 'm.gguf' }, 'pool-0 is being reloaded'],
+    [['reload', 'pool-0', '--as-filed'], 'POST', '/v2/pools/pool-0/reload', { as_filed: true }, 'the pools file counts again'],
     [['reload', 'pool-0', '--slots', '3', '--ctx', '8192'], 'POST', '/v2/pools/pool-0/reload', { slots: 3, ctx: 8192 }, 'operation op-1'],
     [['remove', 'pool-0'], 'DELETE', '/v2/pools/pool-0', null, 'is then gone'],
   ] as const)('%j', async (args, method, path, body, said) => {

@@ -1,16 +1,19 @@
 /** `doctor` on the pools file: where it is, what is wrong in it, and what of each pool a start would not find. */
 
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
+import { bytes } from '../../src/cli/words.ts';
 import { tarGz } from '../kit/archives.ts';
-import { examine, type Machine, machine, named } from '../kit/examined-machine.ts';
+import { examine, type Machine, machine, named, smallest } from '../kit/examined-machine.ts';
 import { fileServer, sha256Of } from '../kit/file-server.ts';
 import { freePorts } from '../kit/free-ports.ts';
+import { writeGguf } from '../kit/gguf-writer.ts';
 import { uuidOf } from '../kit/nvidia-smi.ts';
 import { runCommand } from '../kit/run-command.ts';
+import { tinyModel } from '../kit/tiny-models.ts';
 
 const fails = async (from: Machine, part: string) => {
   const { checks, failure } = await examine(from);
@@ -78,7 +81,7 @@ describe('the pools file', () => {
     const env = { ...it.env, POOL_MANAGERD_CONFIG: '', POOL_MANAGERD_GPU_SOURCE: 'simulated:1x24GiB' };
     const { exitCode, stdout, stderr } = await runCommand(['doctor', '--pools', join(it.dir, 'pools.yaml')], { env });
     expect(stdout).toContain(`${join(it.dir, 'pools.yaml')}: 2 pools`);
-    expect(stdout).toMatch(/^pool chat +ok +engine: .*llama-server; model: .*model\.gguf, 2\.0 KiB; GPUs: 0 GPU-.* \(simulated\)$/m);
+    expect(stdout).toMatch(/^pool chat +ok +engine: .*llama-server; model: .*model\.gguf, \d+\.\d KiB; GPUs: 0 GPU-.* \(simulated\)$/m);
     expect(stdout).toMatch(
       /^pool other: model +fail +model_missing; to do: expected a readable model at .*gone\.gguf, found nothing there; set `model`$/m,
     );
@@ -99,7 +102,7 @@ describe('a pool', () => {
       verdict: 'ok',
       found: [
         `engine: ${join(it.dir, 'llama-server')}`,
-        `model: ${join(it.dir, 'model.gguf')}, 2.0 KiB`,
+        `model: ${join(it.dir, 'model.gguf')}, ${bytes((await stat(join(it.dir, 'model.gguf'))).size)}`,
         `GPUs: 1 ${uuidOf(1)}, 0 ${uuidOf(0)}`,
         `ports: ${first} free on 127.0.0.1`,
         `api_key_file: ${join(it.dir, 'key')} is readable`,
@@ -142,6 +145,21 @@ describe('a pool', () => {
     expect(await fails(it, 'model')).toMatchObject({ verdict: 'fail', todo: expect.stringContaining('m-00002-of-00002.gguf') });
   });
 
+  it('fails by a file that is no model, and is warned of a header that is cut short', async (t) => {
+    const it = await machine(t, { cards: [{}] });
+    await writeFile(join(it.dir, 'model.gguf'), '<html>404 Not Found</html>');
+    expect(await fails(it, 'model')).toMatchObject({
+      verdict: 'fail',
+      found: `${join(it.dir, 'model.gguf')}: expected a GGUF file, found another beginning`,
+      todo: expect.stringContaining('GGUF'),
+    });
+    await writeGguf(join(it.dir, 'model.gguf'), tinyModel(smallest));
+    await truncate(join(it.dir, 'model.gguf'), 200);
+    const { checks, failure } = await examine(it);
+    expect(named(checks, 'pool chat: model')).toMatchObject({ verdict: 'warn', found: expect.stringContaining('found the end of the file') });
+    expect(failure).toBeNull();
+  });
+
   it('fails by weights that are pickles', async (t) => {
     const it = await machine(t, { cards: [{}] });
     await mkdir(join(it.dir, 'folder'));
@@ -177,6 +195,27 @@ describe('a pool', () => {
     });
   });
 
+  it("fails by the daemon's own ports, and by a port that is another pool's only one", async (t) => {
+    const it = await machine(t, { cards: [{}] });
+    const [{ first }, metrics] = [await freePorts(4), Number((await freePorts(2)).first)];
+    const env = { ...it.env, PROMETHEUS_METRICS_PORT: String(metrics) };
+    const api = Number(it.env['POOL_MANAGERD_BIND_ADDR']?.split(':')[1]);
+    await it.declare(
+      { id: 'chat', ports: [api] },
+      { id: 'told', ports: [metrics] },
+      { id: 'one', ports: [first] },
+      { id: 'two', ports: [first] },
+      { id: 'three', ports: [first, first + 1] },
+    );
+    const { checks } = await examine({ ...it, env });
+    const found = (id: string) => named(checks, `pool ${id}: ports`);
+    expect(found('chat')).toMatchObject({ verdict: 'fail', found: expect.stringMatching(/found \d+, which is that of the daemon's own API/) });
+    expect(found('told')).toMatchObject({ verdict: 'fail', found: expect.stringContaining('PROMETHEUS_METRICS_PORT') });
+    expect(found('one')).toMatchObject({ verdict: 'fail', found: expect.stringContaining(`found ${first}, which is that of pool two as well`) });
+    expect(found('two')).toMatchObject({ verdict: 'fail', found: expect.stringContaining('pool one') });
+    expect(named(checks, 'pool three')).toMatchObject({ verdict: 'ok' });
+  });
+
   it('fails by an address that is none of this machine', async (t) => {
     const it = await machine(t, { cards: [{}] });
     await writeFile(join(it.dir, 'key'), 'secret\n');
@@ -207,7 +246,7 @@ describe('what is fetched', () => {
     const url = server.put('/engine.tar.gz', { content: archive });
     await it.declare({
       id: 'chat',
-      model: `${server.put('/m.gguf', { content: Buffer.alloc(4096) })}?token=secret`,
+      model: `${server.put('/m.gguf', { content: await readFile(join(it.dir, 'model.gguf')) })}?token=secret`,
       provisioning: { mode: 'binary', binary: { url, checksum: `sha256:${sha256Of(archive)}` } },
     });
     const simulated = { ...it, env: { ...it.env, POOL_MANAGERD_GPU_SOURCE: 'simulated:1x24GiB' } };
@@ -225,7 +264,7 @@ describe('what is fetched', () => {
     const asked = server.asked.length;
     expect(named((await examine(simulated)).checks, 'pool chat')).toMatchObject({
       verdict: 'ok',
-      found: expect.stringMatching(/^engine: \S+\/cache\/engines\/\S+; model: \S+\/cache\/models\/\S+m\.gguf, 4\.0 KiB; /),
+      found: expect.stringMatching(/^engine: \S+\/cache\/engines\/\S+; model: \S+\/cache\/models\/\S+m\.gguf, \d+\.\d KiB; /),
     });
     expect(server.asked).toHaveLength(asked);
   });
@@ -239,7 +278,7 @@ describe('what is fetched', () => {
     const [commit, repo] = ['a'.repeat(40), join(hub, 'models--org--tiny')];
     for (const folder of ['refs', `snapshots/${commit}`]) await mkdir(join(repo, folder), { recursive: true });
     await writeFile(join(repo, 'refs/main'), commit);
-    await writeFile(join(repo, 'snapshots', commit, 'm.gguf'), 'x');
+    await copyFile(join(it.dir, 'model.gguf'), join(repo, 'snapshots', commit, 'm.gguf'));
     expect(named((await examine(offline)).checks, 'pool chat')).toMatchObject({ verdict: 'ok', found: expect.stringContaining(`${commit}/m.gguf`) });
   });
 

@@ -1,6 +1,6 @@
 /** The pools file, saved while its daemon runs: what changed is done, the rest is not touched, mistakes are named. */
 import { existsSync, readFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { PoolStatus } from '../../src/machines/views.ts';
@@ -109,9 +109,39 @@ describe.concurrent('the pools file', patient, () => {
     const told = (await Promise.all(['filed', 'asked'].map(next.events))).flat();
     expect(told.filter(({ event }) => event === 'pool.reload')).toEqual([]);
 
+    expect(await next.ask('POST', '/v2/pools/asked/reload', { as_filed: true })).toMatchObject({ status: 422 });
+    expect((await next.ask('POST', '/v2/pools/filed/reload', { as_filed: true })).body).toMatchObject({ operation_id: expect.any(String) });
+    await next.sees('filed', 'ready with one slot', ({ ready, slots_total }) => ready && slots_total === 1);
     await house.declare(lines(2));
     await next.sees('filed', 'ready with two slots', ({ ready, slots_total }) => ready && slots_total === 2);
     expect(await readdir(join(house.stateDir, 'overrides'))).toEqual([]);
+    expect(foldJournal(house.stateDir).divergence).toBeNull();
+  });
+
+  it("takes over what the API declared, and the name of somebody else's engine, which is not touched", async (t) => {
+    const house = await daemonHouse(t);
+    await house.declare([house.stub('lends', { ports: [house.ports.first] })]);
+    const daemon = await house.start();
+    const { endpoint } = (await daemon.ready('lends'))[0] ?? {};
+    expect((await daemon.ask('POST', '/v2/pools', house.stub('asked'))).status).toBe(201);
+    const [asked] = await daemon.ready('asked');
+    await writeFile(
+      join(house.runtimeDir, 'theirs.json'),
+      JSON.stringify({ pool_id: 'theirs', replica_id: 'r0', ready: true, engine: 'custom', endpoint }),
+    );
+    await daemon.sees('theirs', 'attached', ({ origin, ready }) => origin === 'attached' && ready);
+
+    await house.declare([house.stub('lends', { ports: [house.ports.first] }), house.stub('asked'), house.stub('theirs')]);
+    const [own] = await Promise.all([
+      daemon.sees('theirs', 'our own', ({ origin, ready }) => origin === 'file' && ready),
+      daemon.sees('asked', "the file's", ({ origin }) => origin === 'file'),
+    ]);
+    expect(own.endpoint).not.toBe(endpoint);
+    expect(await daemon.pool('asked')).toMatchObject({ ready: true, incarnation: asked?.incarnation, restarts: 0 });
+    expect(await daemon.pool('lends')).toMatchObject({ ready: true, restarts: 0 });
+    expect([await readdir(join(house.stateDir, 'declared')), await readdir(join(house.stateDir, 'attached'))]).toEqual([[], []]);
+    await house.declare([]);
+    await asking('all to be gone', async () => (await daemon.pools()).length === 0);
     expect(foldJournal(house.stateDir).divergence).toBeNull();
   });
 

@@ -136,6 +136,8 @@ describe('orders', () => {
     ['drain', { deadline_ms: 1500 }, ['drain', 'pool-0', 1500]],
     ['reload', { new_model_ref: 'b.gguf', slots: 2 }, ['reload', 'pool-0', { model: 'b.gguf', slots: 2 }]],
     ['reload', {}, ['reload', 'pool-0', {}]],
+    ['reload', { as_filed: true }, ['reload', 'pool-0', 'as_filed']],
+    ['reload', { as_filed: false, slots: 2 }, ['reload', 'pool-0', { slots: 2 }]],
   ])('takes %s %j and answers 202 with the pool', async (name, body, asked) => {
     const response = await api.post(`/v2/pools/pool-0/${name}`, body);
     expect(response.status).toBe(202);
@@ -155,6 +157,11 @@ describe('orders', () => {
   it('refuses two names for the new model', async () => {
     const response = await api.post('/v2/pools/pool-0/reload', { new_model_ref: 'a', model: 'b' });
     expect(response.status).toBe(400);
+    expect(api.node.asked).toEqual([]);
+  });
+
+  it.each([{ as_filed: true, slots: 2 }, { as_filed: true, new_model_ref: 'a' }, { as_filed: 'yes' }])('refuses %j', async (body) => {
+    expect((await api.post('/v2/pools/pool-0/reload', body)).status).toBe(400);
     expect(api.node.asked).toEqual([]);
   });
 

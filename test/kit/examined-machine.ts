@@ -6,8 +6,25 @@ import type { CliContext } from '../../src/cli/context.ts';
 import type { Check } from '../../src/cli/local/doctor/check.ts';
 import { doctor } from '../../src/cli/local/doctor/doctor.ts';
 import { freePorts } from './free-ports.ts';
+import { writeGguf } from './gguf-writer.ts';
 import type { Scenario } from './nvidia-smi.ts';
 import { scriptedDriver, type Undoing } from './scripted-driver.ts';
+import { type TinyShape, tinyModel } from './tiny-models.ts';
+
+/** Of its `model.gguf`. */
+export const smallest: TinyShape = {
+  architecture: 'llama',
+  layers: 1,
+  embedding: 32,
+  heads: 1,
+  headsKv: 1,
+  headSize: 32,
+  feedForward: 32,
+  vocabulary: 32,
+  contextLength: 32,
+  tied: true,
+  type: 'f32',
+};
 
 export interface Machine {
   /** Of its pools file, with `llama-server` and `model.gguf` in it. */
@@ -33,7 +50,8 @@ export const machine = async (t: Undoing, scenario: Scenario): Promise<Machine> 
     join(proc, 'self/limits'),
     'Limit                     Soft Limit           Hard Limit           Units\nMax open files            1048576              1048576              files\n',
   );
-  for (const name of ['llama-server', 'model.gguf']) await writeFile(join(dir, name), 'x'.repeat(2048));
+  await writeFile(join(dir, 'llama-server'), 'x');
+  await writeGguf(join(dir, 'model.gguf'), tinyModel(smallest));
   await chmod(join(dir, 'llama-server'), 0o755);
   const declare: Machine['declare'] = (...pools) =>
     writeFile(join(dir, 'pools.yaml'), JSON.stringify({ pools: pools.map((pool) => ({ ...soundPool, ...pool })) }));

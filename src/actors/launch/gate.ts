@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
-import { Writable } from 'node:stream';
+import { Socket } from 'node:net';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { CauseError } from '../../cause.ts';
 import type { LaunchPlan } from '../../engines/adapter.ts';
@@ -46,13 +46,15 @@ export const startGate = async (plan: LaunchPlan, files: { readonly log: string;
   const child = await spawned(() => spawnShell(plan, files));
   const pid = child.pid;
   const go = child.stdio[goFd];
-  if (pid === undefined || !(go instanceof Writable)) throw new Error('a child that was spawned has a pid and the pipe it was given');
+  if (pid === undefined || !(go instanceof Socket)) throw new Error('a child that was spawned has a pid and the pipe it was given');
   const exited = new Promise<EngineExit>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
   // A shell that was killed meanwhile does not read; its exit is what tells.
   go.on('error', () => undefined);
   child.unref();
+  // Nor does one that is stopped, and whoever ends waits for neither.
+  go.unref();
   return {
     pid,
     child,

@@ -23,6 +23,11 @@ export interface GgufTensor {
   readonly bytes: number;
 }
 
+/** Whatever it is, it is something else. */
+export class NotGguf extends Error {
+  override readonly name = 'NotGguf';
+}
+
 const magic = 0x46554747;
 const mostEntries = 65_536;
 const mostTensors = 1_000_000;
@@ -41,7 +46,7 @@ export const readGgufHeader = async (path: string): Promise<GgufHeader> => {
 };
 
 const readHeader = async (reader: ByteReader, file: FileHandle): Promise<GgufHeader> => {
-  if ((await reader.u32()) !== magic) throw new Error('expected a GGUF file, found another beginning');
+  if ((await reader.u32()) !== magic) throw new NotGguf('expected a GGUF file, found another beginning');
   const version = await reader.u32();
   if (version !== 2 && version !== 3) throw new Error(`expected GGUF version 2 or 3, found ${version}`);
   const tensorCount = await count(reader, mostTensors, 'tensors');

@@ -150,7 +150,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   'POST /v2/pools/:id/resume': command('resumePool', 'Takes a drain back while work is being finished', poolStatusSchema),
   'POST /v2/pools/:id/reload': command(
     'reloadPool',
-    'A new engine in place of the old one, beside it first where there is room; the outcome, reloaded or rolled_back, is in the events of the pool. Without anything changed that the engine has a part in it goes on as it is, and operation_id is null',
+    'A new engine in place of the old one, beside it first where there is room; the outcome, reloaded or rolled_back, is in the events of the pool. Without anything changed that the engine has a part in it goes on as it is, and operation_id is null. What is ordered for a pool of the pools file counts until its entry there changes, or until as_filed is ordered',
     operationSchema,
     invalidSpec,
   ),

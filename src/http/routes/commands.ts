@@ -4,7 +4,7 @@ import { answer } from '../answers.ts';
 import { optionalJsonBody } from '../body.ts';
 import type { AppEnv } from '../env.ts';
 import { poolIdOf } from '../pool-id.ts';
-import type { NodePort } from '../ports.ts';
+import type { NodePort, SpecChanges } from '../ports.ts';
 import { Problem } from '../problems.ts';
 import { accepted } from '../refusals.ts';
 import { drainBody, emptyBody, reloadBody } from '../schemas/requests.ts';
@@ -29,7 +29,14 @@ export const commandRoutes = ({ node }: { readonly node: NodePort }) =>
       return answer(c.env, { ...status, operation_id: operationId }, 202);
     });
 
-const changesOf = ({ new_model_ref, ...fields }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+const changesOf = ({ new_model_ref, as_filed, ...fields }: Readonly<Record<string, unknown>>): SpecChanges => {
+  if (as_filed === true) {
+    if (new_model_ref === undefined && Object.keys(fields).length === 0) return 'as_filed';
+    throw new Problem(
+      'INVALID_PARAMS',
+      'expected as_filed alone, found other fields beside it: the pool has what the pools file says, or something else',
+    );
+  }
   if (new_model_ref === undefined) return fields;
   if ('model' in fields) throw new Problem('INVALID_PARAMS', 'expected model or new_model_ref, found both; they mean the same');
   return { ...fields, model: new_model_ref };

@@ -15,8 +15,9 @@ export const drainBody = v.strictObject({
   deadline_ms: v.optional(v.pipe(v.number(), v.integer('expected a whole number of milliseconds'), v.minValue(0), v.maxValue(dayMs))),
 });
 
-/** Fields of the spec to replace; `new_model_ref` is the older name of `model`. */
+/** Fields of the spec to replace; `new_model_ref` is the older name of `model`. Or `as_filed` alone: what the pools file says. */
 export const reloadBody = v.looseObject({
+  as_filed: v.optional(v.boolean()),
   new_model_ref: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(4096))),
 });
 

@@ -44,7 +44,7 @@ export type GpusOrder =
 
 export type RosterNote =
   | { readonly type: 'pool.attached'; readonly handoff: Handoff }
-  /** What is declared of it over the API, from now on; with nothing that it overrides, for a pool of the pools file nothing is. */
+  /** What is declared of it over the API, from now on; with nothing that it overrides, for a pool of the pools file nothing is, whatever was. */
   | {
       readonly type: 'pool.redeclared';
       readonly poolId: string;

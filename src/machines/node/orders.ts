@@ -35,7 +35,8 @@ export const commandMoves = (moves: Moves, node: Node, entry: RosterEntry, comma
 };
 
 export const fileMoves = (before: Moves, node: Node, pools: readonly Declaration[], stamp: Stamp): Moves => {
-  const { added, changed, adjusted, removed } = diffRoster(before.roster, pools);
+  const taken = pools.reduce((moves, { spec }) => withServing(spec.id, takeOver)(moves), before);
+  const { added, changed, adjusted, removed, dropped } = diffRoster(taken.roster, pools);
   const steps: readonly ((moves: Moves) => Moves)[] = [
     ...removed.map((id) => withServing(id, (moves, entry) => removal(moves, entry, stamp))),
     ...changed.map((declared) =>
@@ -57,9 +58,19 @@ export const fileMoves = (before: Moves, node: Node, pools: readonly Declaration
         return asksToStart(entry, declared) ? write(adjusted, entry, { type: 'pool.start', ...stamp }) : adjusted;
       }),
     ),
-    ...added.map((declared) => (moves: Moves) => add(moves, node, declared)),
+    ...dropped.map((id) => withServing(id, (moves, entry) => change(moves, entry.poolId, { successor: null }))),
+    ...added.map((declared) => (moves: Moves) => add(moves, node, declared, stamp)),
   ];
-  return steps.reduce((moves, step) => step(moves), before);
+  return steps.reduce((moves, step) => step(moves), taken);
+};
+
+/** What was declared over the API is the file's from now on, with all its engines. */
+const takeOver = (moves: Moves, entry: RosterEntry): Moves => {
+  if (entry.origin !== 'api' || entry.leaving) return moves;
+  const beside = besideOf(moves.roster, entry.poolId);
+  const engines = beside === null ? [entry] : [entry, beside];
+  const filed = engines.reduce((so, one) => write(change(so, one.poolId, { origin: 'file', former: null }), one, { type: 'pool.filed' }), moves);
+  return keepDeclared(filed, entry.poolId);
 };
 
 export interface Raised {
@@ -135,10 +146,10 @@ const adjust = (moves: Moves, entry: RosterEntry, declared: Declaration, { at, m
 const adjustRunning = (moves: Moves, entry: RosterEntry, { spec, specHash, at, mono }: ReloadOrder): Moves =>
   entry.report?.specHash === specHash ? adjust(moves, entry, { spec, specHash }, { at, mono }) : moves;
 
-const add = (moves: Moves, { inventory }: Node, declared: Declaration): Moves => {
+const add = (moves: Moves, { inventory }: Node, declared: Declaration, stamp: Stamp): Moves => {
   const { id } = declared.spec;
-  const leaving = servingOf(moves.roster, id);
-  if (leaving !== null) return change(moves, leaving.poolId, { successor: declared });
+  const there = servingOf(moves.roster, id);
+  if (there !== null) return change(there.leaving ? moves : removal(moves, there, stamp), there.poolId, { successor: declared });
   const birth = birthOf(declaredPool({ ...declared, origin: 'file' }, freeBerth(moves.roster, id)), moves.spawned + 1, inventory);
   return birth === null ? moves : bear(moves, birth);
 };

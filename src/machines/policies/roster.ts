@@ -119,19 +119,22 @@ export const unsettled = (roster: Roster): readonly string[] =>
 const isBusy = ({ state }: NonNullable<RosterEntry['report']>): boolean => state !== 'offline' && state !== 'uninitialized';
 
 /**
- * What a valid pools file changes: declarations that are new, gone, or not what the file said of the pool before. Pools declared over
- * the API are left alone, and so is what was ordered over the API for a pool whose entry is as it was.
+ * What a valid pools file changes: declarations that are new, gone, or not what the file said of the pool before. Pools that only the
+ * API declares are left alone, and so is what was ordered over the API for a pool whose entry is as it was.
  */
 export interface RosterDiff {
+  /** Those whose place is taken by what ends, or has nothing that is ours to end, included. */
   readonly added: readonly Declaration[];
   readonly changed: readonly Declaration[];
   /** Changed in what the engine has no part in: times, probes, restart policy; or the file comes to say what was ordered. */
   readonly adjusted: readonly Declaration[];
   readonly removed: readonly string[];
+  /** Were to come back once what is there of them has ended. */
+  readonly dropped: readonly string[];
 }
 
 /** What the pools file says of it; null: nothing. */
-const filedSpec = ({ origin, overrides, declared }: RosterEntry): PoolSpec | null =>
+export const filedSpec = ({ origin, overrides, declared }: RosterEntry): PoolSpec | null =>
   origin === 'file' ? (overrides ?? declared?.spec ?? null) : null;
 
 /** An order over the API counts for a pool of the pools file until the file says something else of it. */
@@ -154,7 +157,10 @@ export const diffRoster = (roster: Roster, declared: readonly Declaration[]): Ro
     return filed === null || isSameSpec(filed, spec) ? null : entry;
   };
   return {
-    added: declared.filter(({ spec }) => servingOf(roster, spec.id) === null || own(spec.id)?.leaving === true),
+    added: declared.filter(({ spec }) => {
+      const entry = servingOf(roster, spec.id);
+      return entry === null || entry.leaving || entry.origin === 'attached';
+    }),
     changed: declared.filter(({ spec, specHash }) => {
       const entry = news(spec);
       return entry !== null && entry.declared?.specHash !== specHash;
@@ -162,6 +168,9 @@ export const diffRoster = (roster: Roster, declared: readonly Declaration[]): Ro
     adjusted: declared.filter(({ spec, specHash }) => news(spec)?.declared?.specHash === specHash),
     removed: Object.values(roster)
       .filter(({ poolId, origin, leaving, role }) => role === 'serving' && origin === 'file' && !leaving && !ids.has(publicIdOf(poolId)))
+      .map(({ poolId }) => publicIdOf(poolId)),
+    dropped: Object.values(roster)
+      .filter(({ poolId, successor }) => successor !== null && !ids.has(publicIdOf(poolId)))
       .map(({ poolId }) => publicIdOf(poolId)),
   };
 };

@@ -104,6 +104,7 @@ export const pool = base.extend({
     carryRestarts: assign(({ context: { restart } }, { restarts }: { restarts: number }) => ({
       restart: { ...restart, count: restart.count + restarts },
     })),
+    takeFileAsOrigin: assign({ origin: 'file' }),
     noteMemoryFailure: assign((_, { cause }: { cause: Cause }) => ({ memoryFailed: cause })),
     clearMemoryFailure: assign({ memoryFailed: null }),
 

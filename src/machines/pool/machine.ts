@@ -35,6 +35,7 @@ export const poolMachine = pool.createMachine({
     'gpus.matched': { actions: { type: 'keepGpus', params: ({ event }) => event } },
     'spec.adjusted': { guard: { type: 'isOfOwnSpec', params: ({ event }) => event }, actions: { type: 'adjustSpec', params: ({ event }) => event } },
     'pool.succeeded': { actions: [{ type: 'carryRestarts', params: ({ event }) => event }, 'saveMemory'] },
+    'pool.filed': { actions: 'takeFileAsOrigin' },
     'reload.concluded': { actions: { type: 'noteReload', params: ({ event }) => event } },
     'memory.failed': { actions: { type: 'noteMemoryFailure', params: ({ event }) => event } },
     'memory.kept': { actions: 'clearMemoryFailure' },

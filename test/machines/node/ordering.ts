@@ -222,3 +222,59 @@ describe('what the pools file orders', () => {
     expect(kept(node)).toEqual([]);
   });
 });
+
+describe('a pool that the pools file comes to declare', () => {
+  const takenOver = { type: 'pool.redeclared', poolId: 'a', origin: 'file', overrides: null, former: null } as const;
+
+  it('is taken over from the API as it is, and goes when the file drops it', async () => {
+    const node = await ready({ origin: 'api' });
+    configure(node, filed);
+    expect(node.heard('a')).toEqual(['gpus.matched', 'pool.filed']);
+    expect(node.notes).toEqual([{ ...takenOver, spec: filed }]);
+    expect(node.context().roster).toMatchObject({ a: { origin: 'file' } });
+    configure(node, filed);
+    expect(node.heard('a')).toHaveLength(2);
+    node.send({ type: 'pools.configured', pools: [], ...tick() });
+    expect(node.heard('a').at(-1)).toBe('pool.remove');
+  });
+
+  it('has what the file says of it, where the API said something else', async () => {
+    const node = await ready({ origin: 'api' });
+    configure(node, specOf(2));
+    expect(node.notes).toEqual([{ ...takenOver, spec: filed }]);
+    expect(node.inputs.at(-1)).toMatchObject({ poolId: 'a--b', origin: 'file', spec: { slots: 2 } });
+    expect(slotsOf(node)).toEqual([2, null, null]);
+  });
+
+  it('is taken over with the engine that rises beside it, of an order that has nothing to go back to any more', async () => {
+    const node = await ready({ origin: 'api' });
+    order(node, specOf(2));
+    configure(node, specOf(2));
+    expect([node.heard('a').at(-1), node.heard('a--b')]).toEqual(['pool.filed', ['pool.filed']]);
+    expect(slotsOf(node)).toEqual([2, null, null]);
+    state(node, 'a--b', 2);
+    settle(node, 'a--b', 'reloaded');
+    expect(node.context().roster['a--b']).toMatchObject({ origin: 'file', role: 'serving', declared: { specHash: 'h2' } });
+  });
+
+  it("takes the place of somebody else's engine of that name", async () => {
+    const node = await serving({ poolId: 'a', origin: 'attached' });
+    configure(node, filed);
+    expect(node.heard('a')).toEqual(['pool.remove']);
+    node.pool('a').say({ type: 'pool.ended', poolId: 'a' });
+    expect(node.inputs.at(-1)).toMatchObject({ poolId: 'a', origin: 'file', spec: filed });
+    expect(node.notes).toContainEqual({ type: 'pool.forgotten', poolId: 'a' });
+  });
+
+  it('comes up once what was removed over the API has ended, unless the file drops it meanwhile', async () => {
+    for (const drops of [false, true]) {
+      const node = await ready({ origin: 'api' });
+      node.send({ type: 'pool.commanded', poolId: 'a', command: { type: 'pool.remove', ...tick() }, ...tick() });
+      configure(node, specOf(2));
+      expect(node.heard('a')).not.toContain('pool.filed');
+      if (drops) node.send({ type: 'pools.configured', pools: [], ...tick() });
+      node.pool('a').say({ type: 'pool.ended', poolId: 'a' });
+      expect(Object.keys(node.context().roster)).toEqual(drops ? [] : ['a']);
+    }
+  });
+});

@@ -76,6 +76,13 @@ describe('a new declaration of a pool that is down', () => {
   });
 });
 
+it('a pool that the pools file comes to declare is of it from then on', async () => {
+  const pool = drive({ origin: 'api' });
+  await toReady(pool);
+  pool.send({ type: 'pool.filed' });
+  expect(pool.view()).toMatchObject({ origin: 'file', ready: true });
+});
+
 describe('an order whose daemon did not live to see its outcome', () => {
   const ordered = { spec: { ...spec, flags: ['h2'] }, specHash: 'h2', reloading: { operationId: 'declared-h2', previous: { spec, specHash: 'h1' } } };
 

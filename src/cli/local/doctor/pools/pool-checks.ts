@@ -12,7 +12,7 @@ export const poolChecks = async (spec: PoolSpec, around: PoolsAround): Promise<r
     engineCheck(spec, around).catch((thrown: unknown) => problem('engine', thrown)),
     modelCheck(spec, around).catch((thrown: unknown) => problem('model', thrown)),
     devicesCheck(spec, around),
-    portsCheck(spec),
+    portsCheck(spec, around),
     keyCheck(spec),
   ]);
   return checks.filter((check) => check !== null);

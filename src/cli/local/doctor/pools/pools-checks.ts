@@ -11,6 +11,7 @@ import { storePaths } from '../../../../provisioning/store/paths.ts';
 import type { CliContext } from '../../../context.ts';
 import { type Check, fail, ok, unknown, warn } from '../check.ts';
 import type { PoolsAround } from './around.ts';
+import { claimsOf } from './claims.ts';
 import { poolChecks } from './pool-checks.ts';
 import { type Examined, rowsOf } from './rows.ts';
 
@@ -31,6 +32,7 @@ export const poolsChecks = async (
     architectures: environment.gpuSource.kind === 'simulated' ? [] : architecturesOf(seen),
     hub: hubSettings(env, home),
     path: env['PATH'] ?? '',
+    claims: claimsOf(environment, loaded.pools),
     launcher: environment.launcher,
     inventory: isCause(seen) ? null : seen,
   };
