@@ -23,7 +23,11 @@ export interface KeepRosterDeps {
 export const keepRoster = ({ store, learned, bootId, hashEntry, lost }: KeepRosterDeps): typeof nodeActors.keepRoster =>
   fromCallback<RosterNote, Record<string, never>>(({ receive }) => {
     const tell = (poolId: string) => (thrown: unknown) => lost(poolId, causeOf(thrown, 'state_store_failed'));
-    const keepDeclared = async ({ poolId, origin, spec, overrides, former }: Extract<RosterNote, { type: 'pool.redeclared' }>): Promise<void> => {
+    /** By pool. What an older one still has to do is not done to what a newer one wrote. */
+    const latest = new Map<string, RosterNote>();
+    const keepDeclared = async (note: Extract<RosterNote, { type: 'pool.redeclared' }>): Promise<void> => {
+      const { poolId, origin, spec, overrides, former } = note;
+      latest.set(poolId, note);
       const isRecorded = origin === 'api' ? former !== null : overrides !== null;
       if (isRecorded) {
         const filedHash = overrides && hashEntry(overrides);
@@ -31,7 +35,7 @@ export const keepRoster = ({ store, learned, bootId, hashEntry, lost }: KeepRost
       }
       // In this order, so that a crash in between leaves no older declaration.
       await (origin === 'api' ? store.declared.write(poolId, spec) : store.declared.remove(poolId));
-      await store.overrides.remove(poolId);
+      if (latest.get(poolId) === note) await store.overrides.remove(poolId);
     };
     receive((note) => {
       switch (note.type) {
@@ -44,6 +48,7 @@ export const keepRoster = ({ store, learned, bootId, hashEntry, lost }: KeepRost
           void keepDeclared(note).catch(tell(note.poolId));
           return;
         case 'pool.forgotten':
+          latest.delete(note.poolId);
           for (const shelf of [store.attached, store.declared, store.overrides]) void shelf.remove(note.poolId).catch(tell(note.poolId));
           void learned.forget(note.poolId).catch(tell(note.poolId));
           return;

@@ -79,7 +79,9 @@ export const createCommands = ({ node, views, store, poolsFile, mostPools, chang
   };
   /** Null: there is no such pool. */
   const changedSpec = (id: string, changes: SpecChanges): ReturnType<ChangeSpec> | null => {
-    const spec = views.poolRef(id)?.getSnapshot().context.spec;
+    const pool = views.poolRef(id)?.getSnapshot().context;
+    // What it has taken up already, where its engine of before is still on its way down.
+    const spec = pool && (pool.nextSpec ?? pool).spec;
     const entry = servingOf(node.getSnapshot().context.roster, id);
     if (spec === undefined || entry === null) return null;
     if (changes !== 'as_filed') return changeSpec(spec, changes);

@@ -39,6 +39,7 @@ export const followConfig = ({ file, load, known, raised, hashOf, node, warn }: 
 
   const reload = (): readonly string[] => {
     clearTimeout(timer);
+    if (closed) return [];
     const loaded = load();
     if (!loaded.ok) {
       node.send({ type: 'pools.rejected', mistakes: loaded.mistakes, ...stamp() });
@@ -49,7 +50,7 @@ export const followConfig = ({ file, load, known, raised, hashOf, node, warn }: 
     return [];
   };
 
-  const isKnown = (pools: readonly PoolSpec[]): boolean => pools === known || pools.map(hashOf).join() === known.map(hashOf).join();
+  const isKnown = (pools: readonly PoolSpec[]): boolean => pools === known || JSON.stringify(pools) === JSON.stringify(known);
   const catchUp = (): void => {
     const loaded = load();
     if (!loaded.ok || !isKnown(loaded.pools)) reload();

@@ -38,6 +38,8 @@ export type PoolCommand = Stamp &
         readonly operationId: string;
         /** It is what is declared, and nobody ordered it: a pool that is wanted down takes it up and stays down. */
         readonly byDeclaration?: true;
+        /** What its engine had, and an earlier daemon proved: there is something to go back to, also where that engine has ended since. */
+        readonly previous?: { readonly spec: PoolSpec; readonly specHash: string };
       }
     /** `cause`: where it is not the pool that goes but one engine of it. */
     | { readonly type: 'pool.remove'; readonly cause?: Cause }
@@ -142,6 +144,8 @@ export type PoolReport =
   /** It is known whose process the recorded one is. */
   | { readonly type: 'adoption.settled'; readonly poolId: string }
   | { readonly type: 'reservation.released'; readonly poolId: string }
+  /** It was resumed with a spec in wait that nobody had ordered: it goes on as it was, and what is declared is still to come. */
+  | { readonly type: 'declaration.waits'; readonly poolId: string; readonly stamp: Stamp }
   /** Draining and waiting for the control plane to know. */
   | { readonly type: 'drain.announced'; readonly poolId: string }
   | { readonly type: 'handoff.settled'; readonly poolId: string; readonly file: string; readonly outcome: HandoffOutcome }

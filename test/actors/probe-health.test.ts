@@ -335,6 +335,14 @@ describe('An engine that empties', () => {
     expect(said('engine.loadChanged').map((fact) => fact.type === 'engine.loadChanged' && fact.load.inFlight)).toEqual([1, 0, 0]);
   });
 
+  it('passes twice aloud again, since the pool may have had another use for the passes before', async () => {
+    const engine = await httpEngine(llama().listener);
+    const { said, pace } = probing(runAt(engine.port), 'steady');
+    await until('two passes, and more', () => said('engine.sampled').length > 3);
+    pace('emptying');
+    await until('two more', () => said('health.passed').length === 4);
+  });
+
   it('is not empty for a moment between two requests', async () => {
     const { state, listener } = llama();
     const engine = await httpEngine(listener);

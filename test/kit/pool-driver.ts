@@ -196,6 +196,8 @@ export const drivePool = (inspect: ((event: InspectionEvent) => void) | null, in
       if (event.type === 'engine.exited') pool.send({ type: 'engine.gone', exit: event.exit, ...now() });
       pool.send({ ...event, ...now() } as PoolEvent);
     },
+    /** Of an engine that was said to be gone before: why. */
+    explain: (event: Extract<BareEvent, { type: 'engine.exited' }>) => pool.send({ ...event, ...now() } as PoolEvent),
     pass: async (ms: number) => {
       clock.increment(ms);
       await settle();

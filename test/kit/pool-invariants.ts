@@ -38,7 +38,7 @@ export const broken = (snapshot: PoolSnapshot): readonly string[] => {
     ),
     'live exactly by its tag': implies(snapshot.hasTag('live') && !attached, view.live) && implies(view.live, snapshot.hasTag('live')),
     'only spawning spawns': has('spawnEngine') === (path === 'starting.spawning'),
-    'only stopping stops': has('stopEngine') === (path === 'draining.stopping'),
+    'only stopping stops, and does so again': has('stopEngine') === /^draining\.(stopping|stuck\.again)$/.test(path),
     'an engine is watched only where it is live': implies(has('engine'), snapshot.hasTag('live')),
     'a live engine that is not being ended is watched': implies(
       snapshot.hasTag('live') && !path.startsWith('draining.stopping') && !path.startsWith('draining.stuck'),

@@ -373,6 +373,21 @@ describe('pools', () => {
     expect(node.context().troubles[0]?.message).toContain('the actor of a broke');
   });
 
+  it('whose actor broke, once or for good, take the node with them by no order, no card and no end', async () => {
+    for (const breaks of [1, 6]) {
+      const node = await serving({ poolId: 'a' }, { poolId: 'b' });
+      for (let count = 1; count <= breaks; count += 1) {
+        node.break(`a#${count === 1 ? 1 : count + 1}`);
+        if (count < breaks) node.recalls.at(-1)?.say({ type: 'pool.recalled', pool: bootPool({ poolId: 'a' }), ...tick() });
+      }
+      node.send({ type: 'pool.commanded', poolId: 'a', command: { type: 'pool.drain', deadlineMs: null, ...tick() }, ...tick() });
+      node.discover();
+      node.send({ type: 'node.stop', mode: 'drain', ...tick() });
+      expect(node.actor.getSnapshot().status).toBe('active');
+      expect(node.heard('b')).toEqual(['gpus.matched', 'pool.shutDown']);
+    }
+  });
+
   it('outlive a watcher that breaks: the node names it and goes on', async () => {
     const node = await serving({ poolId: 'a' });
     node.break('registration');
@@ -462,6 +477,22 @@ describe('a node that is to stop', () => {
     expect(node.registrationHeard()).toContain('node.deregister');
     node.registration().say({ type: 'registration.ended' });
     expect(node.value()).toMatchObject({ lifecycle: 'stopped' });
+  });
+
+  it('and take them with it starts none that a changed file adds, or has come back, and ends one that is recalled', async () => {
+    const node = await serving({ poolId: 'a' }, { poolId: 'b' });
+    for (const id of ['a', 'b']) node.pool(id).say(report(id, 'ready'));
+    const file = (...ids: readonly string[]) =>
+      node.send({ type: 'pools.configured', pools: ids.map((id) => ({ spec: gpuSpec({ id }), specHash: 'h1' })), ...tick() });
+    file('b');
+    file('a', 'b');
+    stop(node, 'drain');
+    file('a', 'b', 'c');
+    node.pool('a').say({ type: 'pool.ended', poolId: 'a' });
+    expect(node.inputs).toHaveLength(2);
+    node.break('b#2');
+    node.recalls.at(-1)?.say({ type: 'pool.recalled', pool: bootPool({ poolId: 'b', run: gpuRun({ poolId: 'b', specHash: 'h1' }) }), ...tick() });
+    expect([node.inputs.at(-1)?.poolId, node.heard('b')]).toEqual(['b', ['pool.shutDown']]);
   });
 
   it('does not wait for ever for an engine that will not end, nor for a control plane that does not answer', async () => {

@@ -56,7 +56,8 @@ export const detachedLauncher = ({ stateDir, runs, trees, bootId }: DetachedLaun
         childOf(gate, () => trees.rootEnded(run)),
       );
       // The engine is what the gate becomes, and keeps this.
-      if (plan.cpus !== undefined && !pinTo(gate.pid, plan.cpus)) await appendFile(facts.logFile, notPinned(plan.cpus));
+      // A log without this line is no reason to leave it at its gate.
+      if (plan.cpus !== undefined && !pinTo(gate.pid, plan.cpus)) await appendFile(facts.logFile, notPinned(plan.cpus)).catch(() => undefined);
       gate.open();
       return run;
     } catch (thrown) {

@@ -14,7 +14,7 @@ const passesSaid = 2;
 
 export interface Teller {
   readonly hasPassed: () => boolean;
-  /** The next emptying reading is said whatever it is. */
+  /** The next readings are said whatever they are: whoever heard those before may have had another use for them. */
   readonly repaced: () => void;
   readonly tell: (probe: Probe, pace: ProbePace, hostSuspected: boolean) => readonly EngineFact[];
 }
@@ -43,6 +43,7 @@ export const makeTeller = (vramUsedBytes: () => number | null): Teller => {
     hasPassed: () => everPassed,
     repaced: () => {
       said = null;
+      passes = 0;
     },
     tell: (probe, pace, hostSuspected) => {
       switch (probe.kind) {

@@ -4,12 +4,12 @@
  * Pure. A pool is spoken to by the actor id in its roster entry; ids without an entry are passed over.
  */
 import { assign, enqueueActions } from 'xstate';
-import type { GpuNotice, GpuReport, PoolCommand, PoolEvent, PoolReport, RegistrationEvent, ReloadOrder, ReloadOutcome } from '../events.ts';
+import type { GpuNotice, GpuReport, PoolCommand, PoolEvent, PoolReport, RegistrationEvent, ReloadOutcome } from '../events.ts';
 import { publicIdOf } from '../policies/berths.ts';
 import { type GpuStanding, isUsable, matchUsable, unwell } from '../policies/gpu-standing.ts';
 import { admit, release, reserve } from '../policies/ledger.ts';
 import { afterLook, lifted, refusalOn } from '../policies/quarantine.ts';
-import { addresseeOf, changesReadiness, type Declaration, isServing, servingOf, withEntry } from '../policies/roster.ts';
+import { addresseeOf, changesReadiness, type Declaration, isServing, movedTo, servingOf, withEntry } from '../policies/roster.ts';
 import { noteRestart } from '../policies/storm.ts';
 import { attachedSpec } from '../pool/attached.ts';
 import type { PoolInput } from '../pool/context.ts';
@@ -19,10 +19,10 @@ import { type Birth, birthOf, declaredPool } from './birth.ts';
 import { struckBy, tellDevices, withCards } from './cards.ts';
 import type { NodeContext } from './context.ts';
 import { acknowledgeDrains, announceDrain, type Letter, notesOnEnd, toBlocked, toRegistration } from './letters.ts';
-import { bear, change, keepDeclared, type Moves, noMoves } from './moves.ts';
+import { bear, change, keepDeclared, type Moves, noMoves, write } from './moves.ts';
 import { commandMoves, fileMoves, raiseAll } from './orders.ts';
 import { base } from './setup.ts';
-import { giveUpRising, orderReload, settleOrder, succeed, takeNext, vacate } from './succession.ts';
+import { declaredOrder, giveUpRising, orderReload, settleOrder, succeed, takeNext, takeUpDeclared, vacate } from './succession.ts';
 
 const mostCrashes = 5;
 
@@ -66,15 +66,21 @@ export const node = base.extend({
       for (const berth of empty) moves = vacate(moves, context, berth);
       // An order that came about, of which only that was not written any more.
       for (const { poolId, former } of pools) if (former !== null && moves.roster[poolId]?.former === null) moves = keepDeclared(moves, poolId);
-      const reloads = births.flatMap(({ entry: { poolId: berth, declared }, input: { specHash } }) => {
+      const reloads = births.flatMap(({ entry: { poolId: berth, declared }, input: { spec, specHash, memory } }) => {
         if (declared === null || declared.specHash === specHash) return [];
-        const order: ReloadOrder = { type: 'pool.reload', ...declared, operationId: `declared-${declared.specHash}`, byDeclaration: true, at, mono };
-        return [{ berth, order }];
+        const previous = (memory?.proof ?? null) === null ? {} : { previous: { spec, specHash } };
+        return [{ berth, order: { ...declaredOrder(declared, { at, mono }), ...previous } }];
       });
       for (const { berth, order } of reloads) {
         const entry = moves.roster[berth];
         if (entry !== undefined) moves = orderReload(moves, context, entry, order);
       }
+      // What broke and is recalled.
+      for (const { poolId } of pools) {
+        const before = context.roster[poolId];
+        if (before !== undefined) enqueue.stopChild(before.actorId);
+      }
+      if (context.stopping === 'drain') for (const { entry } of births) moves = write(moves, entry, { type: 'pool.shutDown', at, mono });
       enqueue.assign({ ledger: births.reduce(reserved, context.ledger) });
       perform(enqueue, moves);
     }),
@@ -85,15 +91,17 @@ export const node = base.extend({
       enqueue.assign({ ledger: release(context.ledger, berth) });
       for (const note of notesOnEnd(entry)) enqueue.sendTo('roster', note);
       const moves = vacate(noMoves(context), context, berth);
-      const pool = entry.successor && declaredPool({ ...entry.successor, origin: 'file' }, berth);
-      const birth = pool && birthOf(pool, moves.spawned + 1, context.inventory);
+      const pool = context.stopping === null && entry.successor !== null && declaredPool({ ...entry.successor, origin: 'file' }, berth);
+      const birth = pool === false ? null : birthOf(pool, moves.spawned + 1, context.inventory);
       perform(enqueue, birth === null ? moves : bear(moves, birth));
     }),
-    /** Its record and memory are read again, so that its engine is adopted by the next actor. */
+    /**
+     * Its record and memory are read again, so that its engine is adopted by the next actor. Until then it stays a child, since it is still
+     * written to.
+     */
     recallPool: enqueueActions(({ context, enqueue }, { actorId, message }: { actorId: string; message: string }) => {
       const broken = Object.values(context.roster).find((one) => one.actorId === actorId);
       if (broken === undefined) return;
-      enqueue.stopChild(actorId);
       const { poolId } = broken;
       const crashes = broken.crashes + 1;
       const trouble: Cause = {
@@ -124,6 +132,9 @@ export const node = base.extend({
     giveUpRising: enqueueActions(({ context, enqueue }, { poolId, cause, stamp }: { poolId: string; cause: Cause | null; stamp: Stamp | null }) =>
       perform(enqueue, giveUpRising(noMoves(context), context, poolId, cause, stamp)),
     ),
+    takeUpDeclared: enqueueActions(({ context, enqueue }, { poolId, stamp }: { poolId: string; stamp: Stamp }) =>
+      perform(enqueue, takeUpDeclared(noMoves(context), context, poolId, stamp)),
+    ),
     settleOrder: enqueueActions(({ context, enqueue }, { poolId, outcome }: { poolId: string; outcome: ReloadOutcome }) =>
       perform(enqueue, settleOrder(noMoves(context), poolId, outcome)),
     ),
@@ -136,7 +147,7 @@ export const node = base.extend({
       if (entry === undefined) return;
       const { state, live, ready, draining, slotsFree, slotsTotal, hostSuspected, restarts, specHash } = report;
       const kept = { state, live, ready, draining, slotsFree, slotsTotal, hostSuspected, restarts, specHash };
-      const moves = change(noMoves(context), poolId, { report: kept });
+      const moves = change(noMoves(context), poolId, { report: kept, ...movedTo(entry, specHash) });
       perform(enqueue, isServing(entry) ? takeNext(moves, context, publicIdOf(poolId)) : moves);
       // What it holds of its cards has changed.
       if (entry.report?.state !== state && (state === 'ready' || state === 'offline')) enqueue.sendTo('gpus', { type: 'gpus.look' });

@@ -29,7 +29,8 @@ export const birthOf = (pool: BootPool, number: number, inventory: Inventory | n
   // An order over the API that had not had its outcome when the daemon ended; the engine has what was declared before it.
   const isOrdered = declared !== null && declared.specHash !== specHash && (origin === 'api' || pool.overrides !== null);
   // The same, where what was ordered is what runs, or is to be started: it has yet to show that it comes up.
-  const pending = specHash === pool.specHash && (memory?.proof ?? null) === null ? pool.former : null;
+  const isTried = specHash === pool.specHash && (memory?.proof ?? null) === null && memory?.wanted !== 'down';
+  const pending = isTried && pool.former?.specHash !== specHash ? pool.former : null;
   const devices = spec.devices;
   const fit = origin === 'attached' || inventory === null ? null : matchEntry({ devices, pinned: run?.gpus ?? pinned }, inventory);
   const gpus = fit?.matched === true ? fit.gpus : null;

@@ -3,6 +3,7 @@ import type { ReloadOutcome } from '../events.ts';
 import { publicIdOf } from '../policies/berths.ts';
 import { hasSettled, servingOf } from '../policies/roster.ts';
 import { isGathering, isStorm, noteRestart } from '../policies/storm.ts';
+import type { Cause } from '../vocabulary.ts';
 import type { NodeContext } from './context.ts';
 
 interface Args {
@@ -17,6 +18,9 @@ export const guards = {
   hasSettled: ({ context }: Args) => hasSettled(context.roster),
   isUnknownPool: ({ context }: Args, params: { poolId: string }) => servingOf(context.roster, publicIdOf(params.poolId)) === null,
   isServing: ({ context }: Args, params: { poolId: string }) => context.roster[params.poolId]?.role === 'serving',
+  /** What another order took the place of says nothing of that one. */
+  settlesItsOrder: ({ context }: Args, params: { poolId: string; cause: Cause | null }) =>
+    context.roster[params.poolId]?.role === 'serving' && params.cause?.code !== 'superseded',
   isRising: ({ context }: Args, params: { poolId: string }) => context.roster[params.poolId]?.role === 'rising',
   risesReady: ({ context }: Args, params: { poolId: string; outcome: ReloadOutcome }) =>
     context.roster[params.poolId]?.role === 'rising' && params.outcome === 'reloaded',

@@ -172,6 +172,7 @@ export const nodeMachine = node.createMachine({
     'reservation.released': { actions: { type: 'releaseReservation', params: ({ event }) => event } },
     'quarantine.requested': { actions: { type: 'quarantine', params: ({ event }) => event } },
     'quarantine.lifted': { actions: { type: 'liftQuarantine', params: ({ event }) => event } },
+    'declaration.waits': { actions: { type: 'takeUpDeclared', params: ({ event }) => event } },
     'drain.announced': { actions: { type: 'announceDrain', params: ({ event }) => event } },
     'heartbeat.acknowledged': { actions: { type: 'passAcknowledgement', params: ({ event }) => event } },
     'pool.ended': [
@@ -194,7 +195,7 @@ export const nodeMachine = node.createMachine({
         ],
       },
       { guard: { type: 'isRising', params: ({ event }) => event }, actions: { type: 'giveUpRising', params: ({ event }) => event } },
-      { guard: { type: 'isServing', params: ({ event }) => event }, actions: { type: 'settleOrder', params: ({ event }) => event } },
+      { guard: { type: 'settlesItsOrder', params: ({ event }) => event }, actions: { type: 'settleOrder', params: ({ event }) => event } },
     ],
     'xstate.error.actor.*': [
       {

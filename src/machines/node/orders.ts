@@ -16,16 +16,17 @@ import type { BootPool, Cause, Stamp } from '../vocabulary.ts';
 import { type Birth, birthOf, declaredPool, type Standing } from './birth.ts';
 import type { NodeContext } from './context.ts';
 import { bear, change, keepDeclared, type Moves, write } from './moves.ts';
-import { dismissRising, type Node, orderReload, settleOrder } from './succession.ts';
+import { declaredOrder, dismissRising, type Node, orderReload, settleOrder } from './succession.ts';
 
 /** `entry` serves. */
 export const commandMoves = (moves: Moves, node: Node, entry: RosterEntry, command: PoolCommand): Moves => {
   switch (command.type) {
     case 'pool.reload':
-      return declareOver(orderReload(adjustRunning(moves, entry, command), node, entry, command), entry, command);
+      return declareOver(orderReload(adjustRunning(moves, entry, command), node, entry, command), entry, command, formerOf(moves, entry, command));
     case 'pool.drain': {
       const alone = dismissRising(moves, entry, drained, command);
-      return write(alone === moves ? moves : settleOrder(alone, entry.poolId, 'given_up'), entry, command);
+      if (alone === moves) return write(moves, entry, command);
+      return restWithDeclared(write(settleOrder(alone, entry.poolId, 'given_up'), entry, command), entry.poolId, command);
     }
     case 'pool.remove':
       return removal(moves, entry, command);
@@ -35,6 +36,8 @@ export const commandMoves = (moves: Moves, node: Node, entry: RosterEntry, comma
 };
 
 export const fileMoves = (before: Moves, node: Node, pools: readonly Declaration[], stamp: Stamp): Moves => {
+  // What a node that is to take its engines with it starts would stay behind.
+  if (node.stopping !== null) return before;
   const taken = pools.reduce((moves, { spec }) => withServing(spec.id, takeOver)(moves), before);
   const { added, changed, adjusted, removed, dropped } = diffRoster(taken.roster, pools);
   const steps: readonly ((moves: Moves) => Moves)[] = [
@@ -118,9 +121,26 @@ const removal = (moves: Moves, entry: RosterEntry, { at, mono }: Stamp): Moves =
   return write(change(alone, entry.poolId, { leaving: true, successor: null }), entry, { type: 'pool.remove', at, mono });
 };
 
+/**
+ * What an order goes back to where it comes to nothing: what counted before the first of those whose outcome is not known. A pool that is
+ * ready alone has had all outcomes; one whose engine has no part in what is ordered will be told of none.
+ */
+const formerOf = ({ roster }: Moves, { poolId, report, next, former, declared }: RosterEntry, { specHash }: ReloadOrder): Declaration | null => {
+  const isSettled = report?.state === 'ready' && next === null && besideOf(roster, poolId)?.role !== 'rising';
+  if (!isSettled) return former ?? declared;
+  return report.specHash === specHash ? null : declared;
+};
+
+/** What the file said while another engine rose for it is not lost with that engine: the pool rests with it. */
+const restWithDeclared = (moves: Moves, berth: string, { at, mono }: Stamp): Moves => {
+  const entry = moves.roster[berth];
+  if (entry === undefined || entry.former !== null || entry.declared === null || entry.report === null) return moves;
+  if (entry.declared.specHash === entry.report.specHash) return moves;
+  return write(moves, entry, declaredOrder(entry.declared, { at, mono }));
+};
+
 /** Ordered over the API: that counts from now on, also for a pool of the pools file, until it has come to nothing. */
-const declareOver = (moves: Moves, entry: RosterEntry, { spec, specHash }: ReloadOrder): Moves => {
-  const former = entry.former ?? entry.declared;
+const declareOver = (moves: Moves, entry: RosterEntry, { spec, specHash }: ReloadOrder, former: Declaration | null): Moves => {
   return keepDeclared(change(moves, entry.poolId, { ...redeclared(entry, { spec, specHash }), former }), entry.poolId);
 };
 

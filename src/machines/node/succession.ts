@@ -7,7 +7,7 @@
 import type { PoolCommand, PoolEvent, ReloadOrder, ReloadOutcome } from '../events.ts';
 import { otherBerthOf, publicIdOf } from '../policies/berths.ts';
 import { lacksRoom } from '../policies/lacks-room.ts';
-import { besideOf, type RosterEntry, redeclared, servingOf, withoutEntry } from '../policies/roster.ts';
+import { besideOf, type Declaration, type RosterEntry, redeclared, servingOf, withoutEntry } from '../policies/roster.ts';
 import type { Cause, Stamp } from '../vocabulary.ts';
 import { birthOf } from './birth.ts';
 import type { NodeContext } from './context.ts';
@@ -26,6 +26,23 @@ export const orderReload = (before: Moves, node: Node, entry: RosterEntry, order
   if (entry.adopting) return change(alone, entry.poolId, { next: order });
   if (isRunning || !mayRiseBeside(entry, node)) return write(alone, entry, order);
   return hidden === null ? raise(alone, node, entry, order) : change(alone, entry.poolId, { next: order });
+};
+
+/** What is declared, as an order that nobody gave. */
+export const declaredOrder = (declared: Declaration, { at, mono }: Stamp): ReloadOrder => ({
+  type: 'pool.reload',
+  ...declared,
+  operationId: `declared-${declared.specHash}`,
+  byDeclaration: true,
+  at,
+  mono,
+});
+
+/** Its engine has another spec, and serves: what is declared comes up beside it as soon as it can. */
+export const takeUpDeclared = (moves: Moves, node: Node, berth: string, stamp: Stamp): Moves => {
+  const entry = moves.roster[berth];
+  if (entry === undefined || entry.declared === null || entry.next !== null || entry.declared.specHash === entry.report?.specHash) return moves;
+  return takeNext(change(moves, berth, { next: declaredOrder(entry.declared, stamp) }), node, publicIdOf(berth));
 };
 
 /** For an order that leaves no room for a new engine: what rises ends, what waits is dropped. */

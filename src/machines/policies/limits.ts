@@ -7,12 +7,16 @@ export const admissionLimitMs = 5_000;
 export const acknowledgeLimitMs = 2_000;
 /** How long an engine that failed its probes may take to answer again. */
 export const healthGraceMs = 30_000;
+/** The least that is left of it under another daemon: it has yet to ask the engine. */
+export const recalledGraceMs = 3_000;
 /** A blocked pool looks again by itself, in case a sign was missed. */
 export const blockedRetryMs = 30_000;
 /** Why an engine ended is found out within a second, or not at all. */
 export const explainLimitMs = 2_000;
-/** A tree that could not be watched is looked at again. */
+/** A tree that could not be watched is looked at again; an engine whose end could not be ordered is ended again. */
 export const stuckRetryMs = 5_000;
+/** What would not die is told to once more: whoever was to end it may not have got so far. */
+export const stopAgainMs = 5 * 60_000;
 /** Stable this long after a half-open start closes the breaker. */
 export const breakerStableMs = 60_000;
 

@@ -87,6 +87,12 @@ export const besideOf = (roster: Roster, berth: string): RosterEntry | null => r
 export const addresseeOf = (roster: Roster, { poolId, incarnation }: Pick<Handoff, 'poolId' | 'incarnation'>): RosterEntry | null =>
   (incarnation === null ? undefined : roster[poolId]) ?? servingOf(roster, publicIdOf(poolId));
 
+/** It has taken up what is declared of it: other cards, of which it has been told nothing. */
+export const movedTo = ({ declared, devices }: RosterEntry, specHash: string): Partial<RosterEntry> =>
+  declared?.specHash !== specHash || JSON.stringify(declared.spec.devices) === JSON.stringify(devices)
+    ? {}
+    : { devices: declared.spec.devices, pinned: null, told: 'nothing', lacks: null };
+
 /** Another engine comes up beside the one that serves, or is to as soon as it can. */
 export const isBeingReplaced = (roster: Roster, poolId: string): boolean => {
   const entry = servingOf(roster, poolId);

@@ -7,6 +7,7 @@
 import { assign, enqueueActions } from 'xstate';
 import { noteLeaving } from '../policies/flapping.ts';
 import { outcomeOfHandoff } from '../policies/handoff.ts';
+import { recalledGraceMs } from '../policies/limits.ts';
 import { closeBreaker, noteStable, noteStart } from '../policies/restart.ts';
 import type {
   Cause,
@@ -80,6 +81,11 @@ export const pool = base.extend({
     adjustSpec: assign(({ context }, { spec }: { spec: PoolSpec }) => adjustSpec(context, spec)),
     switchSpec: assign(({ context }) => switchSpec(context)),
     rollBack: assign(({ context }) => rollBack(context)),
+    tellOfWait: enqueueActions(({ context, event, enqueue, self }) => {
+      const stamp = stampOf(event);
+      if (self._parent && context.nextSpec !== null && context.reload === null && stamp !== null)
+        enqueue.sendTo(self._parent, { type: 'declaration.waits', poolId: context.poolId, stamp });
+    }),
     cancelReload: assign(({ context }) => cancelReload(context)),
 
     // --- why it is where it is
@@ -156,6 +162,8 @@ export const pool = base.extend({
       drain: recalledDrain(context, stampOf(event)?.mono ?? null),
       recorded: null,
     })),
+    /** What is left of its grace, but time to be asked: the daemon that gave it was away. */
+    grantProbes: assign(({ context: { drain } }) => ({ drain: drain && { ...drain, deadlineMs: Math.max(drain.deadlineMs, recalledGraceMs) } })),
     recallProof: assign(({ context }) => ({ proof: context.recorded?.proof ?? null, recorded: null })),
     keepProof: assign(
       ({ context }, { proof: { residency, evidence, slotsTotal, engineVersion, modelsAvailable, firstTokenMs } }: { proof: Proof }) => ({
@@ -211,10 +219,11 @@ export const pool = base.extend({
     beginDrain: assign(({ context, event }, { why, deadlineMs }: { why: DrainWhy; deadlineMs: number | null }) => ({
       drain: drainOf(context, event, why, deadlineMs),
     })),
-    /** For what stands against an engine that has just been made or identified. */
-    turnBack: assign(({ context, event }, { deadlineMs }: { deadlineMs: number | null }) => ({
-      drain: drainOf(context, event, turnsBackFor(context), deadlineMs),
-    })),
+    /** For what stands against an engine that has just been made or identified; a deadline that was ordered meanwhile goes on. */
+    turnBack: assign(({ context, event }, { deadlineMs }: { deadlineMs: number | null }) => {
+      const why = turnsBackFor(context);
+      return { drain: deadlineMs === null && context.drain?.why === why ? context.drain : drainOf(context, event, why, deadlineMs) };
+    }),
     markForced: assign(({ context }) => ({ drain: context.drain && { ...context.drain, forced: true } })),
     endDrain: assign({ drain: null }),
     announceDrain: enqueueActions(({ context, enqueue, self }) => {

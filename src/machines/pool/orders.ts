@@ -59,7 +59,7 @@ export const takeUpSpec = (context: PoolContext, event: Extract<PoolCommand, { t
   return {
     ...wantUp(context),
     nextSpec: { spec, specHash },
-    reload: { operationId, previous: context.reload?.previous ?? running, gaveUp: null, beside: false },
+    reload: { operationId, previous: context.reload?.previous ?? running ?? event.previous ?? null, gaveUp: null, beside: false },
     ...(!context.removing && !context.shuttingDown && reasoned(context, { code: 'superseded', message: 'a new spec replaces this one', at })),
   };
 };

@@ -9,6 +9,7 @@ import {
   explainLimitMs,
   startLeftMs,
   startMaxMs,
+  stopAgainMs,
   stuckRetryMs,
 } from '../policies/limits.ts';
 import { poolActors } from './actors.ts';
@@ -27,6 +28,7 @@ export const base = setup({
     blockedRetry: blockedRetryMs,
     breakerStable: breakerStableMs,
     stuckRetry: stuckRetryMs,
+    stopAgain: stopAgainMs,
     startMax: ({ context: { spec, model, run }, event }) => {
       const elapsedMs = (stampOf(event)?.mono ?? run?.startedMono ?? 0) - (run?.startedMono ?? 0);
       return startLeftMs(startMaxMs(spec, model), spec.timeouts.start_stall_ms, elapsedMs);

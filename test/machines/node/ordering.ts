@@ -278,3 +278,24 @@ describe('a pool that the pools file comes to declare', () => {
     }
   });
 });
+
+describe('a pool that was resumed with a declaration in wait', () => {
+  const waits = (node: NodeDriver): void => node.pool('a').say({ type: 'declaration.waits', poolId: 'a', stamp: tick() });
+
+  it('gets it beside the engine that goes on, once that serves', async () => {
+    const node = await ready();
+    node.pool('a').say(report('a', 'draining', { specHash: 'h1' }));
+    configure(node, specOf(2));
+    waits(node);
+    expect(node.inputs).toHaveLength(1);
+    state(node, 'a', 1);
+    expect(node.context().roster['a--b']).toMatchObject({ role: 'rising', order: { specHash: 'h2' } });
+  });
+
+  it('gets nothing where it has what is declared', async () => {
+    const node = await ready();
+    waits(node);
+    state(node, 'a', 1);
+    expect(node.inputs).toHaveLength(1);
+  });
+});

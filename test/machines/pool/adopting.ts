@@ -89,6 +89,30 @@ describe('an engine that is ours goes on where it was', () => {
     expect(ordered.where()).toBe('draining.emptying.announcing');
   });
 
+  it('draining for its health: with what is left of its grace, and time to be asked', async () => {
+    const drainUntil = (deadlineMono: number) => ({ drain: { why: 'health', deadlineMono, bootId: 'boot' } as const });
+    for (const [leftMs, hasMs] of [
+      [9_000, 9_000],
+      [1, 3_000],
+      [-60_000, 3_000],
+    ] as const) {
+      const pool = await adopted(recordedInput('emptying', drainUntil(1_000_000 + leftMs)));
+      await pool.pass(hasMs - 1);
+      expect(pool.where()).toBe('draining.emptying.recovering');
+      await pool.pass(1);
+      expect(pool.where()).toBe('draining.stopping');
+    }
+  });
+
+  it('ready, and drained meanwhile: with the deadline that was ordered', async () => {
+    const pool = await adopted(recordedInput('ready'), { type: 'pool.drain', deadlineMs: 5_000 });
+    expect(pool.where()).toBe('draining.emptying.announcing');
+    await pool.pass(4_999);
+    expect(pool.where()).toMatch(/^draining.emptying/);
+    await pool.pass(1);
+    expect(pool.where()).toBe('draining.stopping');
+  });
+
   it('draining for its health: an order has its own deadline, not what is left of the grace', async () => {
     const drain = { why: 'health', deadlineMono: 1_030_000, bootId: 'boot' } as const;
     for (const [input, why] of [

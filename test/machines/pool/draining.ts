@@ -239,7 +239,7 @@ describe('an engine that will not die', () => {
     expect(pool.view().reason?.message).toContain('7, 9');
     expect(pool.reports.at(-1)).toMatchObject({ type: 'quarantine.requested', poolId: 'pool-0', gpus, cause: { code: 'unkillable' } });
     expect(pool.open('awaitTreeGone').input).toMatchObject({ survivors: [7, 9] });
-    await pool.pass(86_400_000);
+    await pool.pass(299_999);
     expect(pool.where()).toBe('draining.stuck.waiting');
     await pool.open('awaitTreeGone').answer({});
     expect(pool.where(), 'its record and its file are still to go').toBe('draining.stopping');
@@ -258,19 +258,42 @@ describe('an engine that will not die', () => {
     expect(pool.view()).toMatchObject({ substate: 'stopped', reason: { code: 'operator' } });
   });
 
-  it('is looked at again when a look fails, or when ending it does', async () => {
+  it('is told to end again now and then, with its GPUs in quarantine meanwhile', async () => {
+    const pool = await stuck(exited);
+    for (let times = 0; times < 2; times += 1) {
+      await pool.pass(300_000);
+      expect(pool.where()).toBe('draining.stuck.again');
+      await pool.open('stopEngine').answer({ survivors: [9], killed: true, exit: null });
+    }
+    expect(pool.open('awaitTreeGone').input).toMatchObject({ survivors: [9] });
+    expect(pool.reports.filter(({ type }) => type.startsWith('quarantine'))).toHaveLength(1);
+    await pool.pass(300_000);
+    await end(pool);
+    expect(pool.reports.filter(({ type }) => type === 'quarantine.lifted')).toHaveLength(1);
+    expect(pool.view()).toMatchObject({ substate: 'backingOff', reason: { code: 'engine_exited' } });
+  });
+
+  it('is ended again where it may never have been told to', async () => {
+    const pool = await given(exited);
+    for (let times = 0; times < 3; times += 1) {
+      await pool.open('stopEngine').fail(because('state_store_failed'));
+      expect(pool.where()).toBe('draining.stuck.unasked');
+      expect(pool.view().reason?.code).toBe('state_store_failed');
+      await pool.pass(5_000);
+    }
+    await end(pool);
+    expect(pool.view()).toMatchObject({ substate: 'backingOff', reason: { code: 'engine_exited' } });
+  });
+
+  it('is looked at again when a look fails, or ended again when ending it does', async () => {
     const pool = await stuck(exited);
     await pool.open('awaitTreeGone').fail(because('unkillable'));
     expect(pool.where()).toBe('draining.stuck.pausing');
     await pool.pass(30_000);
     await pool.open('awaitTreeGone').answer({});
     await pool.open('stopEngine').fail(because('state_store_failed'));
-    expect(pool.where()).toBe('draining.stuck.pausing');
-    expect(pool.view().reason?.code).toBe('state_store_failed');
+    expect(pool.where()).toBe('draining.stuck.unasked');
     await pool.pass(30_000);
-    await pool.open('awaitTreeGone').fail(because('unkillable'));
-    await pool.pass(30_000);
-    await pool.open('awaitTreeGone').answer({});
     await end(pool);
     expect(pool.view().reason?.code, 'why it was to be ended, however often it was looked at').toBe('engine_exited');
   });

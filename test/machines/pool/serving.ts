@@ -1,7 +1,7 @@
 /** A pool that serves: probes, slots, ends, and what makes it leave. */
 import { describe, expect, it } from 'vitest';
 import type { PoolDriver } from '../../kit/pool-driver.ts';
-import { end, toReady } from '../../kit/pool-steps.ts';
+import { end, prove, toLoading, toProving, toReady } from '../../kit/pool-steps.ts';
 import { because, gpus, handoff, load, spec } from '../../kit/pool-words.ts';
 import { drive, kinds, settledFiles } from './story.ts';
 
@@ -314,5 +314,64 @@ describe('an order to a ready pool that it obeys already', () => {
     const pool = await ready();
     pool.send({ type: 'gpus.matched', gpus: gpus.map((gpu) => ({ ...gpu, index: 5 })) });
     expect(pool.view()).toMatchObject({ state: 'ready', gpu_device: 5, device_mask: '5', vram_total_bytes: 24, vram_free_bytes: 12 });
+  });
+});
+
+describe('an engine that is said to have gone while something else is waited for', () => {
+  const exit = { code: null, signal: 'SIGKILL' } as const;
+  const why = { type: 'engine.exited', exit, cause: because('oom_killed'), tail: [] } as const;
+
+  it('is not served by once its proof is there', async () => {
+    const pool = drive();
+    await toProving(pool);
+    pool.send({ type: 'engine.gone', exit });
+    await prove(pool);
+    pool.explain(why);
+    expect(pool.where()).toBe('draining.stopping');
+    await end(pool);
+    expect(pool.view()).toMatchObject({ substate: 'backingOff', reason: { code: 'oom_killed' } });
+  });
+
+  it('is not served by once its drain is taken back', async () => {
+    const pool = await ready();
+    pool.send({ type: 'pool.drain', deadlineMs: null });
+    pool.send({ type: 'engine.gone', exit });
+    pool.send({ type: 'pool.resume' });
+    pool.explain(why);
+    expect(pool.where()).toBe('draining.stopping');
+  });
+});
+
+describe('new times and probes', () => {
+  const health = { ...spec.health, timeout_ms: 30_000, progress_timeout_ms: 60_000 };
+  const adjust = (pool: PoolDriver): void => pool.send({ type: 'spec.adjusted', spec: { ...spec, health }, specHash: 'h1' });
+
+  it.each([
+    ['loading', toLoading, 'loading'],
+    ['being proven', toProving, 'steady'],
+    ['serving', toReady, 'steady'],
+    [
+      'emptying',
+      async (pool: PoolDriver) => {
+        await toReady(pool);
+        pool.send({ type: 'pool.drain', deadlineMs: null });
+      },
+      'emptying',
+    ],
+  ] as const)('are probed by at once while an engine is %s', async (_, toThere, pace) => {
+    const pool = drive();
+    await toThere(pool);
+    const where = pool.where();
+    adjust(pool);
+    expect(pool.where()).toBe(where);
+    expect(pool.watching('probeHealth')?.input).toMatchObject({ pace, run: { spec: { health } } });
+    expect(pool.watching('watchEngine')).not.toBeNull();
+  });
+
+  it('are those of the next engine where there is none', async () => {
+    const pool = drive();
+    adjust(pool);
+    await toReady(pool);
+    expect(pool.context().spec.health).toEqual(health);
   });
 });

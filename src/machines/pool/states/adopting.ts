@@ -2,8 +2,6 @@
  * An engine recorded by an earlier daemon: proven to be ours it goes on where it was; gone, its remains are ended; somebody
  * else's, the record is dropped and no signal sent. Orders are noted and obeyed once it is known whose process it is.
  */
-
-import { healthGraceMs } from '../../policies/limits.ts';
 import { pool } from '../actions.ts';
 import { causeOfError } from '../failure.ts';
 import { presentRun } from '../present.ts';
@@ -45,11 +43,7 @@ export const adopting = pool.createStateConfig({
           {
             guard: 'wasRecovering',
             target: '#pool.draining.emptying.recovering',
-            actions: [
-              'recallProof',
-              { type: 'startWatching', params: { pace: 'emptying' } },
-              { type: 'beginDrain', params: { why: 'health', deadlineMs: healthGraceMs } },
-            ],
+            actions: ['recallDrain', 'grantProbes', { type: 'startWatching', params: { pace: 'emptying' } }],
           },
           {
             guard: 'wasEmptying',
@@ -98,7 +92,9 @@ export const adopting = pool.createStateConfig({
     },
   },
   on: {
-    'pool.drain': { actions: ['wantDown', 'saveMemory'] },
+    'pool.drain': {
+      actions: ['wantDown', { type: 'beginDrain', params: ({ event }) => ({ why: 'operator', deadlineMs: event.deadlineMs }) }, 'saveMemory'],
+    },
     'pool.remove': { actions: ['markForRemoval', 'saveMemory'] },
     'pool.shutDown': { actions: 'markForShutDown' },
     'pool.reload': [

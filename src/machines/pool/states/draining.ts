@@ -1,6 +1,6 @@
 /**
  * Not dispatchable, on the way down. `stopping` is the only place that ends an engine; `releasing` waits until its VRAM is
- * back; `stuck` is an engine that will not die. What is wanted meanwhile is noted and takes effect at `offline`.
+ * back; `stuck` is an engine that will not die, which is ended `again` now and then. What is wanted meanwhile is noted and takes effect at `offline`.
  */
 import { pool } from '../actions.ts';
 import { unkillable } from '../blame.ts';
@@ -54,6 +54,10 @@ export const draining = pool.createStateConfig({
       },
       on: {
         'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
+        'spec.adjusted': {
+          guard: { type: 'isOfOwnSpec', params: ({ event }) => event },
+          actions: [{ type: 'adjustSpec', params: ({ event }) => event }, 'stopWatching', { type: 'startWatching', params: { pace: 'emptying' } }],
+        },
         // Entered anew, so that the deadline counts from the order. What drains for its health must not recover against one.
         'pool.drain': {
           guard: { type: 'drainGoesFirst', params: ({ event }) => event },
@@ -79,7 +83,7 @@ export const draining = pool.createStateConfig({
           reenter: true,
           actions: ['takeUpSpec', { type: 'beginDrain', params: { why: 'reload', deadlineMs: null } }],
         },
-        'pool.resume': { guard: 'mayResume', target: '#pool.ready', actions: ['wantUp', 'cancelReload', 'endDrain'] },
+        'pool.resume': { guard: 'mayResume', target: '#pool.ready', actions: ['wantUp', 'tellOfWait', 'cancelReload', 'endDrain'] },
         'engine.exited': { target: 'stopping', actions: { type: 'blame', params: ({ event }) => event } },
         'engine.faulted': { target: 'stopping', actions: { type: 'blame', params: ({ event }) => event } },
         'residency.violated': { target: 'stopping', actions: { type: 'blame', params: ({ event }) => event } },
@@ -124,7 +128,7 @@ export const draining = pool.createStateConfig({
           { target: 'releasing' },
         ],
         onError: {
-          target: 'stuck.pausing',
+          target: 'stuck.unasked',
           actions: { type: 'noteStuck', params: ({ event }) => ({ cause: causeOfError(event.error, 'unkillable') }) },
         },
       },
@@ -146,9 +150,35 @@ export const draining = pool.createStateConfig({
               actions: { type: 'noteStuck', params: ({ event }) => ({ cause: causeOfError(event.error, 'unkillable') }) },
             },
           },
+          after: { stopAgain: 'again' },
         },
         /** Between two looks, where a look itself fails. */
         pausing: { after: { stuckRetry: 'waiting' } },
+        /** Ending it failed: it may never have been told to. */
+        unasked: { after: { stuckRetry: 'again' } },
+        /** In here, so that its cards stay in quarantine meanwhile. */
+        again: {
+          invoke: {
+            id: 'stopEngine',
+            src: 'stopEngine',
+            input: ({ context }) => ({ run: presentRun(context.run) }),
+            onDone: [
+              {
+                guard: { type: 'hasSurvivors', params: ({ event }) => event.output },
+                target: 'waiting',
+                actions: [
+                  { type: 'keepSurvivors', params: ({ event }) => event.output },
+                  { type: 'noteStuck', params: ({ event }) => ({ cause: unkillable(event.output.survivors) }) },
+                ],
+              },
+              { target: '#pool.draining.releasing' },
+            ],
+            onError: {
+              target: 'unasked',
+              actions: { type: 'noteStuck', params: ({ event }) => ({ cause: causeOfError(event.error, 'unkillable') }) },
+            },
+          },
+        },
       },
     },
     releasing: {

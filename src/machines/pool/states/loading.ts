@@ -31,6 +31,10 @@ export const loading = pool.createStateConfig({
     },
   },
   on: {
+    'spec.adjusted': {
+      guard: { type: 'isOfOwnSpec', params: ({ event }) => event },
+      actions: [{ type: 'adjustSpec', params: ({ event }) => event }, 'stopWatching', { type: 'startWatching', params: { pace: 'loading' } }],
+    },
     'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
     'handoff.appeared': [
       {

@@ -55,6 +55,10 @@ export const proving = pool.createStateConfig({
     ],
   },
   on: {
+    'spec.adjusted': {
+      guard: { type: 'isOfOwnSpec', params: ({ event }) => event },
+      actions: [{ type: 'adjustSpec', params: ({ event }) => event }, 'stopWatching', { type: 'startWatching', params: { pace: 'steady' } }],
+    },
     'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
     'handoff.appeared': [
       {

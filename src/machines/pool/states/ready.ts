@@ -88,6 +88,15 @@ export const ready = pool.createStateConfig({
         { type: 'beginDrain', params: { why: 'crash', deadlineMs: 0 } },
       ],
     },
+    // It had gone while it was still proven, or before it was resumed: why is known by now.
+    'engine.exited': {
+      guard: 'isManaged',
+      target: '#pool.draining.stopping',
+      actions: [
+        { type: 'blame', params: ({ event }) => event },
+        { type: 'beginDrain', params: { why: 'crash', deadlineMs: 0 } },
+      ],
+    },
     'engine.faulted': {
       guard: 'isManaged',
       target: '#pool.draining.stopping',
