@@ -61,7 +61,7 @@ export const createCommands = ({ node, views, store, poolsFile, mostPools, chang
   const standing = ({ pool_id, origin, state, substate }: PoolStatus): CommandView => {
     const { roster } = node.getSnapshot().context;
     const reloading = (views.poolRef(pool_id)?.getSnapshot().context.reload ?? null) !== null || isBeingReplaced(roster, pool_id);
-    return { origin, state, substate, reloading };
+    return { origin, state, substate, reloading, leaving: servingOf(roster, pool_id)?.leaving ?? false };
   };
   /** Its state directory is being read: who has been declared is not known. */
   const isBooting = (): boolean => node.getSnapshot().matches({ lifecycle: 'booting' });

@@ -67,6 +67,9 @@ export const parseProcStat = (text: string): ProcStat | null => {
 /** A zombie with threads left is a process whose first thread ended, or whose others sit in the driver: it still holds its memory. */
 export const isDead = ({ state, threads }: ProcStat): boolean => state === 'X' || state === 'x' || (state === 'Z' && threads <= 1);
 
+/** By SIGSTOP, a terminal or a debugger: it does nothing before it is continued. */
+export const isStopped = ({ state }: ProcStat): boolean => state === 'T' || state === 't';
+
 /** The process with this identity as it is now; null: it ended, whoever has its pid by now. */
 export const readAlive = ({ pid, startTime }: ProcIdentity): ProcStat | null => {
   const found = readProcStat(pid);

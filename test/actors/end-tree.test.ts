@@ -43,13 +43,15 @@ describe('ending an engine', () => {
     expect(performance.now() - begun).toBeLessThan(quick.graceMs + 2_000);
   });
 
-  it('that is stopped (SIGSTOP) works too', async () => {
+  it('that is stopped (SIGSTOP) is continued, and ends as in time as any other', async () => {
     const house = await engineHouse();
     const run = await house.start('never-listens');
     await until('the engine to begin', () => readProcStat(run.pid)?.comm === 'sleep');
     process.kill(run.pid, 'SIGSTOP');
     await until('it to stop', () => readProcStat(run.pid)?.state === 'T');
-    expect(await house.launcher.stop(run, quick)).toMatchObject({ survivors: [], killed: true });
+    const begun = performance.now();
+    expect(await house.launcher.stop(run, patient)).toMatchObject({ survivors: [], killed: false, exit: { signal: 'SIGTERM' } });
+    expect(performance.now() - begun).toBeLessThan(500);
   });
 
   it('ends a child in a session of its own that ignores SIGTERM', async () => {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -27,6 +28,29 @@ describe('leasing a port', () => {
     expect(await portLeases({ range }).lease(asks('a'))).toBe(first + 1);
     await expect(portLeases({ range }).lease(asks('a', [first]))).rejects.toMatchObject({
       reason: { code: 'port_conflict', message: expect.stringContaining(`${first}`) },
+    });
+  });
+
+  it('says who has the fixed ports of a pool, and whether the engine beside it makes way for it', async () => {
+    const message = (error: unknown): string => (error as { reason: { message: string } }).reason.message;
+    const ports = portLeases({ range });
+    await ports.lease(asks('solo', [first]));
+    ports.adopt({ poolId: 'gone', port: first + 1, sides: 0 });
+    ports.release({ poolId: 'gone', port: first + 1, sides: 0 });
+    await squat(first + 2);
+    const refused = await ports.lease(asks('a', [first, first + 1, first + 2])).catch((thrown: unknown) => thrown);
+    expect(message(refused)).toContain(`(${first}: the engine of pool solo, ${first + 1}: nobody, but an engine had it a moment ago: free in `);
+    expect(message(refused)).toContain(`, ${first + 2}: this daemon itself); free one`);
+    expect(refused).toMatchObject({ reason: { code: 'port_conflict', details: { held_beside: false } } });
+    await expect(ports.lease(asks('solo--b', [first]))).rejects.toMatchObject({ reason: { details: { held_beside: true } } });
+  });
+
+  it('names the process that has a port', async () => {
+    const listener = spawn(process.execPath, ['-e', `require('net').createServer().listen(${first}, '127.0.0.1', () => console.log(1))`]);
+    onTestFinished(() => void listener.kill('SIGKILL'));
+    await once(listener.stdout, 'data');
+    await expect(portLeases({ range }).lease(asks('a', [first]))).rejects.toMatchObject({
+      reason: { message: expect.stringMatching(new RegExp(`${first}: pid ${listener.pid} \\(.+\\)\\)`)) },
     });
   });
 

@@ -135,6 +135,24 @@ describe('A canary', () => {
     expect(await until('a failure', () => said('health.failed')[0])).toMatchObject({ outcome: 'error', cause: { code: 'health_failed' } });
   });
 
+  it('asks at each probe from then on, so that none in between says that all is well, until a token comes', async () => {
+    const { state, listener } = llama();
+    const engine = await httpEngine(listener);
+    const { facts, said } = probing(runAt(engine.port, { health: wanted }), 'steady');
+    state.tokenStatus = 500;
+    await until('a failure', () => said('health.failed').length > 0);
+    const since = facts.length - 1;
+    await until('more than a pool forgives', () => said('health.failed').length > 3);
+    expect(facts.slice(since).map(({ type }) => type)).not.toContain('health.passed');
+    state.tokenStatus = 200;
+    const tokens = state.tokens;
+    await until('it to be well', () => said('health.passed').length > 3);
+    const asked = state.tokens;
+    await until('some probes', () => said('engine.sampled').length > 8);
+    expect(asked - tokens).toBeGreaterThan(0);
+    expect(state.tokens - asked).toBeLessThan(3);
+  });
+
   it.each([
     ['an engine with work in it', { busy: 1, canary: true }],
     ['a pool that wants none', { busy: 0, canary: false }],

@@ -8,6 +8,7 @@ const view = (state: CommandView['state'], substate: string, own: Partial<Comman
   state,
   substate,
   reloading: false,
+  leaving: false,
   ...own,
 });
 const all = poolCommandNames;
@@ -46,6 +47,16 @@ describe('a managed pool', () => {
 
   it.each(['announcing', 'waiting', 'recovering'])('takes resume too in draining.emptying.%s', (child) => {
     expect(acceptedCommands(view('draining', `emptying.${child}`))).toEqual(all);
+  });
+
+  it('that is being removed takes nothing but that', () => {
+    const leaving = view('draining', 'emptying.waiting', { leaving: true });
+    expect(acceptedCommands(leaving)).toEqual(['remove']);
+    expect(judgeCommand(leaving, 'preload')).toMatchObject({
+      ok: false,
+      message:
+        'expected a pool that stays for preload, found it draining.emptying.waiting and being removed; declare it again, in the pools file or over the API once it is gone',
+    });
   });
 
   it('takes no reload during one, but at rest, where it may be the remedy', () => {

@@ -32,7 +32,13 @@ describe('every configuration that can be reached', () => {
       if (snapshot.status !== 'active' || snapshot.context.origin === 'attached') continue;
       const path = pathOf(snapshot.value);
       const state = stateOf(snapshot.value);
-      const view = { origin: snapshot.context.origin, state, substate: path.slice(state.length + 1), reloading: snapshot.context.reload !== null };
+      const view = {
+        origin: snapshot.context.origin,
+        state,
+        substate: path.slice(state.length + 1),
+        reloading: snapshot.context.reload !== null,
+        leaving: false,
+      };
       for (const [event, command] of Object.entries(byEvent))
         for (const sent of commands[event] ?? []) if (!judgeCommand(view, command).ok) expect(snapshot.can(sent), `${event} in ${path}`).toBe(false);
     }

@@ -72,5 +72,8 @@ const stateOf = (place: string): PoolState => order.find((state) => place.split(
 const refusedAtTheRim = (place: string, event: string): boolean => {
   const command = poolCommandNames.find((name) => event === name);
   const state = stateOf(place);
-  return command !== undefined && !judgeCommand({ origin: 'file', state, substate: place.slice(state.length + 1), reloading: false }, command).ok;
+  return (
+    command !== undefined &&
+    !judgeCommand({ origin: 'file', state, substate: place.slice(state.length + 1), reloading: false, leaving: false }, command).ok
+  );
 };

@@ -1,13 +1,13 @@
 /**
  * Ends a whole tree: the signal once, grace, then KILL until nothing is left or the wait is over.
  *
- * The signal goes to the root's group; what is left once the root has gone gets it too, once. KILL goes to every member, each
+ * The signal goes to the root's group, of which whoever is stopped is continued; what is left once the root has gone gets it too, once. KILL goes to every member, each
  * proven by its start time. What appears meanwhile is looked for before the end is believed. Reports survivors, never rejects
  * for them.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { RunRecord } from '../../machines/vocabulary.ts';
-import { isAlive, type ProcIdentity, type ProcStat, sameProcess } from '../../os/proc-stat.ts';
+import { isAlive, isStopped, type ProcIdentity, type ProcStat, sameProcess } from '../../os/proc-stat.ts';
 import type { Trees } from './descendants.ts';
 import { signalGroup, signalProcess } from './signals.ts';
 
@@ -53,13 +53,21 @@ const ask = (root: ProcIdentity, members: readonly ProcStat[], asked: ProcIdenti
   if (members.some((member) => sameProcess(member, root))) {
     if (!isFirst(root)) return;
     signalGroup(root, signal);
-    asked.push(...members.filter(({ pgrp }) => pgrp === root.pid));
+    const group = members.filter(({ pgrp }) => pgrp === root.pid);
+    wake(group);
+    asked.push(...group);
     return;
   }
   for (const member of members.filter(isFirst)) {
     signalProcess(member, signal);
+    wake([member]);
     asked.push(member);
   }
+};
+
+/** What is stopped hears of the signal once it goes on. */
+const wake = (members: readonly ProcStat[]): void => {
+  for (const member of members) if (isStopped(member)) signalProcess(member, 'SIGCONT');
 };
 
 const kill = async (run: RunRecord, left: readonly ProcStat[], { killWaitMs }: EndTreeOptions, trees: Trees): Promise<readonly ProcStat[]> => {

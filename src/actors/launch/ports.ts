@@ -5,7 +5,10 @@
  * one it had before, if it is free. Engines of several processes get side ports right behind it, by the same rules. Who takes a port between lease and bind is found by the listener's owner.
  */
 import { createServer } from 'node:net';
+import { pid as ownPid } from 'node:process';
 import { CauseError } from '../../cause.ts';
+import { otherBerthOf, publicIdOf } from '../../machines/policies/berths.ts';
+import { whoListens } from '../../os/who-listens.ts';
 
 export interface Band {
   readonly poolId: string;
@@ -85,6 +88,18 @@ export const portLeases = ({ range, quarantineMs = defaultQuarantineMs, mono = (
     return 'free';
   };
 
+  /** By the other engine of the same pool, which makes way for it where nothing else helps. */
+  const isHeldBeside = (choice: readonly number[], poolId: string): boolean => choice.some((port) => leased.get(port) === otherBerthOf(poolId));
+  /** In words. */
+  const holderOf = async (port: number): Promise<string> => {
+    const holder = leased.get(port);
+    if (holder !== undefined) return `the engine of pool ${publicIdOf(holder)}`;
+    const process = await whoListens(port);
+    if (process !== null) return process.pid === ownPid ? 'this daemon itself' : `pid ${process.pid} (${process.comm})`;
+    const leftMs = (quarantined.get(port)?.until ?? 0) - mono();
+    return leftMs > 0 ? `nobody, but an engine had it a moment ago: free in ${Math.ceil(leftMs / 1000)} s` : 'another process';
+  };
+
   return {
     lease: async ({ poolId, host, ports, sides }) => {
       const choice = ports ?? portsFrom(range.first, range.last);
@@ -100,7 +115,7 @@ export const portLeases = ({ range, quarantineMs = defaultQuarantineMs, mono = (
         before.set(poolId, port);
         return port;
       }
-      throw noneLeft(choice, ports !== null, sides);
+      throw ports === null ? noneInRange(choice, sides, isHeldBeside(choice, poolId)) : await noneOf(ports, isHeldBeside(choice, poolId), holderOf);
     },
     adopt: (band) => {
       for (const port of portsOf(band)) leased.set(port, band.poolId);
@@ -154,14 +169,25 @@ const bindingOf = (errno: string): Binding | null => {
 const wrongHost = (host: string): CauseError =>
   new CauseError({ code: 'invalid_spec', message: `expected \`host\` to be an address of this machine, found ${host}`, details: { host } });
 
-const noneLeft = (choice: readonly number[], fixed: boolean, sides: number): CauseError => {
-  const [first, last] = [choice[0], choice.at(-1)];
-  const tried = fixed ? choice.join(', ') : `${first}-${last}`;
+/** Of many only the first are told. */
+const mostHolders = 4;
+
+const noneOf = async (ports: readonly number[], heldBeside: boolean, holderOf: (port: number) => Promise<string>): Promise<CauseError> => {
+  const held = [];
+  for (const port of ports.slice(0, mostHolders)) held.push(`${port}: ${await holderOf(port)}`);
+  const found = `${held.join(', ')}${held.length < ports.length ? ', …' : ''}`;
   return new CauseError({
     code: 'port_conflict',
-    message: fixed
-      ? `expected one of the pool's ports ${tried} to be free, found all taken; free one, or leave out \`ports\` for one of POOL_MANAGERD_PORT_RANGE`
-      : `expected ${sides === 0 ? 'a free port' : `${sides + 1} free ports in a row`} in ${tried}, found none; widen POOL_MANAGERD_PORT_RANGE or give the pool \`ports\` of its own`,
-    details: { ports: fixed ? choice : [first, last] },
+    message: `expected one of the pool's ports ${ports.join(', ')} to be free, found all taken (${found}); free one, or leave out \`ports\` for one of POOL_MANAGERD_PORT_RANGE`,
+    details: { ports, held_beside: heldBeside },
+  });
+};
+
+const noneInRange = (range: readonly number[], sides: number, heldBeside: boolean): CauseError => {
+  const [first, last] = [range[0], range.at(-1)];
+  return new CauseError({
+    code: 'port_conflict',
+    message: `expected ${sides === 0 ? 'a free port' : `${sides + 1} free ports in a row`} in ${first}-${last}, found none; widen POOL_MANAGERD_PORT_RANGE or give the pool \`ports\` of its own`,
+    details: { ports: [first, last], held_beside: heldBeside },
   });
 };

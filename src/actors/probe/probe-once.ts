@@ -7,6 +7,7 @@ import { causeOf, isCause } from '../../cause.ts';
 import type { Answer, Ask, EngineAdapter } from '../../engines/adapter.ts';
 import { adapterFor } from '../../engines/index.ts';
 import type { Cause, Load, ProbeOutcome, RunRecord } from '../../machines/vocabulary.ts';
+import { isStopped, readAlive } from '../../os/proc-stat.ts';
 import type { Asked, EngineLine } from '../ask-engine.ts';
 import { isAttached } from './endpoint-of.ts';
 
@@ -70,7 +71,7 @@ const askLiveness = async (asking: Asking): Promise<'ok' | Probe> => {
   const { run, adapter } = asking;
   const ask = adapter.liveness.ask(run.spec);
   const asked = await send(asking, ask, run.spec.health.timeout_ms);
-  if (asked.kind !== 'answer') return unanswered(ask, asked, run.spec.health.timeout_ms, 'health.timeout_ms');
+  if (asked.kind !== 'answer') return unanswered(run, ask, asked, run.spec.health.timeout_ms, 'health.timeout_ms');
   const verdict = adapter.liveness.read(asked.answer);
   if (verdict === 'ok') return 'ok';
   return verdict === 'loading' ? { kind: 'loading' } : failed('error', `expected 200 from ${ask.path}, found ${summary(asked.answer)}`);
@@ -85,7 +86,7 @@ const askProgress = async (asking: Asking, emptying: boolean): Promise<Probe> =>
   const answers: Answer[] = [];
   for (let ask = adapter.progress.asks(run.spec, emptying, answers); ask !== null; ask = adapter.progress.asks(run.spec, emptying, answers)) {
     const asked = await send(asking, ask, Math.max(1, limitMs - (performance.now() - begun)));
-    if (asked.kind !== 'answer') return unanswered(ask, asked, limitMs, 'health.progress_timeout_ms');
+    if (asked.kind !== 'answer') return unanswered(run, ask, asked, limitMs, 'health.progress_timeout_ms');
     answers.push(asked.answer);
   }
   const outcome = performance.now() - begun > slowMs ? 'busy' : 'ok';
@@ -98,10 +99,17 @@ const askProgress = async (asking: Asking, emptying: boolean): Promise<Probe> =>
 const send = ({ run, line, apiKey, signal }: Asking, ask: Ask, deadlineMs: number): Promise<Asked> =>
   line.ask(ask, { deadlineMs, apiKey, signal, maxBytes: leastAnswerBytes + run.spec.slots * bytesPerSlot });
 
-const unanswered = (ask: Ask, asked: Exclude<Asked, { kind: 'answer' }>, limitMs: number, setting: string): Probe => {
-  if (asked.kind === 'timeout') return failed('timeout', `expected an answer from ${ask.path} within ${limitMs} ms (${setting}), found none`);
+const unanswered = (run: RunRecord, ask: Ask, asked: Exclude<Asked, { kind: 'answer' }>, limitMs: number, setting: string): Probe => {
+  if (asked.kind === 'timeout')
+    return failed('timeout', `expected an answer from ${ask.path} within ${limitMs} ms (${setting}), found ${silenceOf(run)}`);
   if (asked.kind === 'refused') return failed('refused', `expected an answer from ${ask.path}, found nobody listening`);
   return failed('error', `expected an answer from ${ask.path}, found ${asked.message}`);
+};
+
+/** Somebody may have stopped it to look at it: a person should know that it is not the engine's doing. */
+const silenceOf = (run: RunRecord): string => {
+  const found = isAttached(run) ? null : readAlive(run);
+  return found !== null && isStopped(found) ? `its process stopped (kill -CONT ${run.pid} lets it go on)` : 'none';
 };
 
 const failed = (outcome: Exclude<ProbeOutcome, 'ok' | 'busy'>, message: string): Probe => ({

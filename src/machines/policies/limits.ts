@@ -1,5 +1,5 @@
 /** How long the waits of a pool may last, in milliseconds. Pure; the pools file's `timeouts` come first. */
-import type { ModelPresent, PoolSpec } from '../vocabulary.ts';
+import type { Load, ModelPresent, PoolSpec } from '../vocabulary.ts';
 
 /** The node answers an admission at once; silence means it is broken. */
 export const admissionLimitMs = 5_000;
@@ -7,6 +7,8 @@ export const admissionLimitMs = 5_000;
 export const acknowledgeLimitMs = 2_000;
 /** How long an engine that failed its probes may take to answer again. */
 export const healthGraceMs = 30_000;
+/** The same of one that had nothing to do: nobody's work is lost with it. */
+export const idleGraceMs = 10_000;
 /** The least that is left of it under another daemon: it has yet to ask the engine. */
 export const recalledGraceMs = 3_000;
 /** A blocked pool looks again by itself, in case a sign was missed. */
@@ -19,6 +21,9 @@ export const stuckRetryMs = 5_000;
 export const stopAgainMs = 5 * 60_000;
 /** Stable this long after a half-open start closes the breaker. */
 export const breakerStableMs = 60_000;
+
+/** How long an engine that failed its probes may take, by what was last known of its work; unknown is not idle, and one that flaps waits it out. */
+export const graceMs = ({ inFlight }: Load, flaps: boolean): number => (inFlight === 0 && !flaps ? idleGraceMs : healthGraceMs);
 
 const startFloorMs = 10 * 60_000;
 const slowestBytesPerMs = 20_000;

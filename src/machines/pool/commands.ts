@@ -13,6 +13,8 @@ export interface CommandView {
   readonly origin: PoolOrigin;
   readonly state: PoolState;
   readonly substate: string;
+  /** Its end has been ordered, or the pools file dropped it. */
+  readonly leaving: boolean;
   /** A reload has been taken and has not come to its end. */
   readonly reloading: boolean;
 }
@@ -37,6 +39,8 @@ const refusal = (view: CommandView, command: PoolCommandName): string | null => 
   const where = view.substate === '' ? view.state : `${view.state}.${view.substate}`;
   if (view.origin === 'attached')
     return `expected a pool of this daemon for ${command}, found an attached one (${where}): its engine belongs to whoever wrote its handoff file; order it there`;
+  if (view.leaving && command !== 'remove')
+    return `expected a pool that stays for ${command}, found it ${where} and being removed; declare it again, in the pools file or over the API once it is gone`;
   if (command === 'resume' && !isEmptying(view))
     return `expected a pool that is draining.emptying for resume, found it ${where}; preload starts one that is down`;
   if (command === 'reload' && isReloading(view))

@@ -36,7 +36,7 @@ export const shutDown = (context: PoolContext, event: unknown): Changes => ({
 
 /** The order that stands, as the reason. */
 export const orderOf = (context: PoolContext, event: unknown): Changes => {
-  if (context.removing) return wantRemoved(context, event);
+  if (context.removing) return wantRemoved(context, event, recalledRemoval);
   if (context.shuttingDown) return shutDown(context, event);
   if (context.wanted === 'down') return wantDown(context, event);
   return {};
@@ -86,6 +86,11 @@ export const cancelReload = ({ reload }: PoolContext): Changes => ({
   reload: reload && { ...reload, gaveUp: { code: 'operator', message: 'resumed before the old engine was ended' } },
 });
 
+/** Of what a daemon finds, and no order is known for. */
+const recalledRemoval: Cause = {
+  code: 'removed',
+  message: 'nothing declares this engine any more: the pool was removed, or goes on with another engine',
+};
 const removed: Cause = { code: 'removed', message: 'the pool is being removed' };
 
 const atOf = (event: unknown): number | null => stampOf(event)?.at ?? null;

@@ -124,17 +124,19 @@ describe('a reload of a pool that is ready', () => {
     expect(node.context().roster['a']).toMatchObject({ actorId: 'a#3', role: 'rising' });
   });
 
-  it.each(['insufficient_vram', 'cuda_oom', 'port_conflict'] as const)(
-    'makes way in the old place where it fails for want of room (%s)',
-    async (code) => {
-      const node = await rising();
-      settle(node, 'a--b', 'given_up', code);
-      end(node, 'a--b');
-      expect(node.pool('a').heard).toMatchObject([{ type: 'pool.reload', specHash: 'h2', operationId: 'to-h2' }]);
-      expect(concluded(node)).toEqual([]);
-      expect(Object.keys(node.context().roster)).toEqual(['a']);
-    },
-  );
+  it.each([
+    ['insufficient_vram', {}],
+    ['cuda_oom', {}],
+    ['port_conflict', { held_beside: true }],
+  ] as const)('makes way in the old place where it fails for want of room (%s)', async (code, details) => {
+    const node = await rising();
+    const cause = { code, message: 'no room', details };
+    node.pool('a--b').say({ type: 'reload.settled', poolId: 'a--b', operationId: 'to-h2', outcome: 'given_up', cause, stamp: tick() });
+    end(node, 'a--b');
+    expect(node.pool('a').heard).toMatchObject([{ type: 'pool.reload', specHash: 'h2', operationId: 'to-h2' }]);
+    expect(concluded(node)).toEqual([]);
+    expect(Object.keys(node.context().roster)).toEqual(['a']);
+  });
 
   it('too large for the whole card leaves the old engine alone, which would make way in vain', async () => {
     const node = await rising();
@@ -142,6 +144,14 @@ describe('a reload of a pool that is ready', () => {
     node.pool('a--b').say({ type: 'reload.settled', poolId: 'a--b', operationId: 'to-h2', outcome: 'given_up', cause, stamp: tick() });
     expect(ordered(node)).toEqual([]);
     expect(concluded(node)).toMatchObject([{ outcome: 'rolled_back', cause: { code: 'insufficient_vram' } }]);
+  });
+
+  it('on a port that somebody else has leaves the old engine alone', async () => {
+    const node = await rising();
+    const cause = { code: 'port_conflict', message: 'pool solo has it', details: { held_beside: false } } as const;
+    node.pool('a--b').say({ type: 'reload.settled', poolId: 'a--b', operationId: 'to-h2', outcome: 'given_up', cause, stamp: tick() });
+    expect(ordered(node)).toEqual([]);
+    expect(concluded(node)).toMatchObject([{ outcome: 'rolled_back', cause: { code: 'port_conflict' } }]);
   });
 
   it('that fails for itself is rolled back without the old engine having heard of it', async () => {

@@ -45,10 +45,15 @@ describe('probes of a ready pool', () => {
     expect(pool.context().drain).toBeNull();
   });
 
-  it('without two passes within 30 s its engine is ended and started again, and nothing was forced', async () => {
+  it.each([
+    ['30 s, with work in it,', 1, 30_000],
+    ['30 s, where nobody knows of its work,', null, 30_000],
+    ['10 s, with nothing to do,', 0, 10_000],
+  ])('without two passes within %s its engine is ended and started again, and nothing was forced', async (_, inFlight, graceMs) => {
     const pool = await ready();
+    pool.send({ type: 'engine.loadChanged', load: load(inFlight) });
     for (let misses = 0; misses < 3; misses += 1) pool.send(failed);
-    await pool.pass(29_999);
+    await pool.pass(graceMs - 1);
     pool.send({ type: 'engine.loadChanged', load: load(0) });
     expect(pool.where(), 'an empty engine may still recover').toBe('draining.emptying.recovering');
     await pool.pass(1);

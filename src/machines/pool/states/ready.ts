@@ -1,5 +1,5 @@
 /** Dispatchable. `suspect`: some probes in a row failed, fewer than the threshold. */
-import { healthGraceMs } from '../../policies/limits.ts';
+import { graceMs } from '../../policies/limits.ts';
 import { pool } from '../actions.ts';
 import { unexplained } from '../blame.ts';
 
@@ -52,7 +52,7 @@ export const ready = pool.createStateConfig({
           { type: 'blame', params: ({ event }) => event },
           { type: 'countFailure', params: ({ event }) => event },
           'noteLeaving',
-          { type: 'beginDrain', params: { why: 'health', deadlineMs: healthGraceMs } },
+          { type: 'beginDrain', params: ({ context }) => ({ why: 'health', deadlineMs: graceMs(context.load, context.leaving.again) }) },
         ],
       },
       {
