@@ -8,7 +8,7 @@ import type { ActorRefFrom, SnapshotFrom } from 'xstate';
 import { cpusOfAll } from '../gpu/place.ts';
 import type { NodeMachine } from '../machines/node/machine.ts';
 import { gpuViews, latest, memoryOf, type NodeSurroundings, nodeView, placeOfGpu } from '../machines/node/view.ts';
-import { type RosterEntry, servingIds, servingOf } from '../machines/policies/roster.ts';
+import { differsFromDeclared, type RosterEntry, servingIds, servingOf } from '../machines/policies/roster.ts';
 import type { PoolMachine } from '../machines/pool/machine.ts';
 import { poolView } from '../machines/pool/view.ts';
 import type { RegistrationMachine } from '../machines/registration/machine.ts';
@@ -70,6 +70,7 @@ interface Made {
   readonly snapshot: SnapshotFrom<PoolMachine>;
   readonly inventory: Inventory | null;
   readonly kept: number;
+  readonly differs: boolean;
   readonly view: PoolStatus;
 }
 
@@ -98,12 +99,17 @@ export const createLiveViews = ({ node, since, around, keptRestarts, staleMs, no
     const snapshot = ref.getSnapshot();
     const inventory = latest(context);
     const kept = keptRestarts.of(snapshot.context.poolId);
+    const entry = servingOf(context.roster, id);
+    const isAtRest = snapshot.context.reload === null && snapshot.context.nextSpec === null;
+    const differs = entry !== null && isAtRest && differsFromDeclared(context.roster, entry);
     const before = made.get(id);
-    if (before !== undefined && before.snapshot === snapshot && before.inventory === inventory && before.kept === kept) return before.view;
+    if (before !== undefined && before.snapshot === snapshot && before.inventory === inventory && before.kept === kept && before.differs === differs)
+      return before.view;
     const told = poolView(snapshot, { nodeId: context.nodeId, since: since.of(ref.id) ?? startedAt, gpu: (uuid) => memoryOf(context, uuid) });
     const shown = before === undefined ? null : { berth: before.snapshot.context.poolId, restarts: before.view.restarts };
-    const view = { ...told, restarts: shownRestarts({ berth: snapshot.context.poolId, restarts: told.restarts }, kept, shown) };
-    made.set(id, { snapshot, inventory, kept, view });
+    const degraded = differs ? [...told.degraded, 'not_as_declared'] : told.degraded;
+    const view = { ...told, degraded, restarts: shownRestarts({ berth: snapshot.context.poolId, restarts: told.restarts }, kept, shown) };
+    made.set(id, { snapshot, inventory, kept, differs, view });
     return view;
   };
 

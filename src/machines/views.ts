@@ -43,6 +43,8 @@ export interface PoolStatus {
   readonly engine: string;
   readonly engine_version: string | null;
   readonly model: string | null;
+  /** Of the engine's first process; null while there is none, or it is not ours. */
+  readonly pid: number | null;
   /** URL that clients use; null while there is none. */
   readonly endpoint: string | null;
   readonly gpu_device: number | null;
@@ -67,7 +69,12 @@ export interface PoolStatus {
   readonly restarts: number;
   readonly incarnation: string | null;
   readonly last_error: ErrorView | null;
+  /** When the latest probe passed. */
   readonly last_probe_at: string | null;
+  /** What the latest probe failed by; null: it passed, or there was none. */
+  readonly probe_error: { readonly code: ReasonCode; readonly message: string } | null;
+  /** When work that is still in the engine is cut off; null: it is not waited for. */
+  readonly drain_deadline_at: string | null;
 }
 
 export interface GpuView {

@@ -25,6 +25,11 @@ export const metricDefinitions = {
   pool_wanted: { kind: 'gauge', labels: pool, help: '1 while somebody wants this pool up, 0 once it was drained or stopped' },
   pool_live: { kind: 'gauge', labels: pool, help: '1 while an engine process of this pool exists, else 0' },
   pool_state: { kind: 'gauge', labels: ['pool_id', 'state'], help: '1 for the state the pool is in, 0 for the others' },
+  pool_reason: {
+    kind: 'gauge',
+    labels: ['pool_id', 'code', 'retried'],
+    help: '1 for the reason why the pool is where it is, none where there is no reason; retried: whether it is tried again by itself',
+  },
   pool_provision_done_bytes: {
     kind: 'gauge',
     labels: ['pool_id', 'step'],

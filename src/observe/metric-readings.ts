@@ -92,6 +92,14 @@ export const readings = (views: Views): Readings => {
     ),
     ...ofGpu.map(([name, read]) => [name, known(gpus, read, (gpu) => ({ gpu_uuid: gpu.uuid, gpu_index: String(gpu.index) }))] as const),
     ['pool_state', pools.flatMap((pool) => oneOf(poolStates, pool.state, { pool_id: pool.pool_id }))],
+    [
+      'pool_reason',
+      known(
+        pools.filter(({ reason }) => reason !== null),
+        () => 1,
+        ({ pool_id, reason }) => ({ pool_id, code: reason?.code ?? '', retried: String(reason?.retryable ?? '') }),
+      ),
+    ],
     ['gpu_health', gpus.flatMap((gpu) => oneOf(healths, gpu.health, { gpu_uuid: gpu.uuid, gpu_index: String(gpu.index) }))],
     ['node_lifecycle_state', oneOf(lifecycles, node.lifecycle)],
     ['node_gpus_state', oneOf(gpuKnowledge, node.gpus_state)],

@@ -1,6 +1,6 @@
 /** The pools file, saved while its daemon runs: what changed is done, the rest is not touched, mistakes are named. */
 import { existsSync, readFileSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { PoolStatus } from '../../src/machines/views.ts';
@@ -118,30 +118,35 @@ describe.concurrent('the pools file', patient, () => {
     expect(foldJournal(house.stateDir).divergence).toBeNull();
   });
 
-  it("takes over what the API declared, and the name of somebody else's engine, which is not touched", async (t) => {
+  it('that gives a pool the port of another costs it nothing, says who has it, and that the file is not in force', async (t) => {
     const house = await daemonHouse(t);
-    await house.declare([house.stub('lends', { ports: [house.ports.first] })]);
+    const { first } = house.ports;
+    const lines = (port: number) => [house.stub('solo', { ports: [first] }), house.stub('moves', { ports: [port] })];
+    await house.declare(lines(first + 1));
     const daemon = await house.start();
-    const { endpoint } = (await daemon.ready('lends'))[0] ?? {};
+    const [, before] = await daemon.ready('solo', 'moves');
+    await house.declare(lines(first));
+    const told = await daemon.sees('moves', 'not as it is declared', ({ degraded }) => degraded.includes('not_as_declared'));
+    expect(told).toMatchObject({ ready: true, incarnation: before?.incarnation, last_error: { code: 'port_conflict' } });
+    expect(told.last_error?.message).toContain(`${first}: the engine of pool solo`);
+    expect((await daemon.events('moves')).filter(({ outcome }) => outcome !== null)).toMatchObject([{ outcome: 'rolled_back' }]);
+    await house.declare(lines(first + 1));
+    await daemon.sees('moves', 'as it is declared', ({ degraded }) => degraded.length === 0);
+    expect(await daemon.pool('moves')).toMatchObject({ ready: true, incarnation: before?.incarnation, restarts: 0 });
+  });
+
+  it('takes over what the API declared, as it is', async (t) => {
+    const house = await daemonHouse(t);
+    await house.declare([]);
+    const daemon = await house.start();
     expect((await daemon.ask('POST', '/v2/pools', house.stub('asked'))).status).toBe(201);
     const [asked] = await daemon.ready('asked');
-    await writeFile(
-      join(house.runtimeDir, 'theirs.json'),
-      JSON.stringify({ pool_id: 'theirs', replica_id: 'r0', ready: true, engine: 'custom', endpoint }),
-    );
-    await daemon.sees('theirs', 'attached', ({ origin, ready }) => origin === 'attached' && ready);
-
-    await house.declare([house.stub('lends', { ports: [house.ports.first] }), house.stub('asked'), house.stub('theirs')]);
-    const [own] = await Promise.all([
-      daemon.sees('theirs', 'our own', ({ origin, ready }) => origin === 'file' && ready),
-      daemon.sees('asked', "the file's", ({ origin }) => origin === 'file'),
-    ]);
-    expect(own.endpoint).not.toBe(endpoint);
-    expect(await daemon.pool('asked')).toMatchObject({ ready: true, incarnation: asked?.incarnation, restarts: 0 });
-    expect(await daemon.pool('lends')).toMatchObject({ ready: true, restarts: 0 });
-    expect([await readdir(join(house.stateDir, 'declared')), await readdir(join(house.stateDir, 'attached'))]).toEqual([[], []]);
+    await house.declare([house.stub('asked')]);
+    const filed = await daemon.sees('asked', "the file's", ({ origin }) => origin === 'file');
+    expect(filed).toMatchObject({ ready: true, incarnation: asked?.incarnation, restarts: 0 });
+    expect(await readdir(join(house.stateDir, 'declared'))).toEqual([]);
     await house.declare([]);
-    await asking('all to be gone', async () => (await daemon.pools()).length === 0);
+    await asking('it to be gone', async () => (await daemon.pools()).length === 0);
     expect(foldJournal(house.stateDir).divergence).toBeNull();
   });
 

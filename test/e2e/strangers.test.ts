@@ -30,6 +30,21 @@ const processed = async (daemon: DaemonApi, outcome: string): Promise<number> =>
   (await daemon.metric(new RegExp(`^pool_handoff_files_processed_total\\{.*outcome="${outcome}"`))) ?? 0;
 
 describe.concurrent("a stranger's handoff file", patient, () => {
+  it('makes way for the pool of that name that the pools file comes to declare, and its engine is not touched', async (t) => {
+    const house = await daemonHouse(t);
+    await house.declare([]);
+    const daemon = await house.start();
+    const engine = await stranger(t);
+    await handOver(house, 'theirs-r0.json', { pool_id: 'theirs', engine: 'vllm', endpoint: engine.endpoint, ready: true });
+    await asking('the pool to be known', async () => (await daemon.ask('GET', '/v2/pools/theirs/status')).status === 200);
+    await daemon.sees('theirs', 'attached', ({ origin, ready }) => origin === 'attached' && ready);
+    await house.declare([house.stub('theirs')]);
+    const own = await daemon.sees('theirs', 'our own', ({ origin, ready }) => origin === 'file' && ready);
+    expect(own.endpoint).not.toBe(engine.endpoint);
+    expect((await fetch(engine.endpoint)).status).toBe(200);
+    expect(await readdir(join(house.stateDir, 'attached'))).toEqual([]);
+  });
+
   it('makes an attached pool, ready by its health alone, that takes no orders and outlives the daemon', async (t) => {
     const house = await daemonHouse(t);
     await house.declare([]);

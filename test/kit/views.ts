@@ -33,6 +33,9 @@ export const poolStatus = (own: Partial<PoolStatus> = {}): PoolStatus => ({
   restarts: 0,
   incarnation: 'abc',
   last_error: null,
+  pid: 4711,
+  probe_error: null,
+  drain_deadline_at: null,
   last_probe_at: '2026-01-01T00:00:01.000Z',
   ...own,
 });

@@ -103,7 +103,7 @@ const poolContexts: readonly PoolContext[] = [
     ...initialPool({ ...poolInput, ...recordedInput('emptying') }),
     recorded: null,
     proof,
-    drain: { why: 'health', deadlineMs: 1, startedMono: 1, forced: false },
+    drain: { why: 'health', deadlineMs: 1, startedMono: 1, startedAt: 1, forced: false },
   },
   { ...initialPool(poolInput), reason: { ...because('gpu_lost'), at: 1 }, gpus: null, gpuCause: because('gpu_lost'), shuttingDown: true },
 ];

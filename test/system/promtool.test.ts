@@ -59,6 +59,8 @@ tests:
     input_series:
       - { series: 'pool_wanted{node_id="n",pool_id="down"}', values: '1x30' }
       - { series: 'pool_ready{node_id="n",pool_id="down"}', values: '0x30' }
+      - { series: 'pool_reason{node_id="n",pool_id="down",code="model_missing",retried="false"}', values: '_x4 1x26' }
+      - { series: 'pool_reason{node_id="n",pool_id="drained",code="operator",retried="false"}', values: '1x30' }
       - { series: 'pool_wanted{node_id="n",pool_id="drained"}', values: '0x30' }
       - { series: 'pool_ready{node_id="n",pool_id="drained"}', values: '0x30' }
       - { series: 'pool_wanted{node_id="n",pool_id="up"}', values: '1x30' }
@@ -78,6 +80,16 @@ tests:
             exp_annotations:
               summary: pool down on n is wanted and has not been ready for 15 minutes
               description: pool-managerd status down names the reason. Loading a very large model may take as long.
+      - eval_time: 5m
+        alertname: PoolFailed
+        exp_alerts: []
+      - eval_time: 7m
+        alertname: PoolFailed
+        exp_alerts:
+          - exp_labels: { severity: critical, node_id: n, pool_id: down }
+            exp_annotations:
+              summary: pool down on n is wanted, has failed and is not tried again by itself
+              description: pool-managerd pool down names the reason and what to do; then pool-managerd start down
       - eval_time: 20m
         alertname: PoolRestarting
         exp_alerts:

@@ -28,6 +28,7 @@ export const poolStatusEntries = {
   engine: text,
   engine_version: maybe(text),
   model: maybe(text),
+  pid: maybe(count),
   endpoint: maybe(text),
   gpu_device: maybe(count),
   gpus: v.array(v.strictObject({ index: count, uuid: text })),
@@ -53,6 +54,8 @@ export const poolStatusEntries = {
     }),
   ),
   last_probe_at: maybe(time),
+  probe_error: maybe(v.strictObject({ code: reasonCode, message: text })),
+  drain_deadline_at: maybe(time),
 };
 
 export const poolStatusSchema = v.pipe(v.strictObject(poolStatusEntries), v.metadata({ ref: 'PoolStatus' }));

@@ -99,6 +99,10 @@ export const isBeingReplaced = (roster: Roster, poolId: string): boolean => {
   return entry !== null && (entry.next !== null || besideOf(roster, entry.poolId)?.role === 'rising');
 };
 
+/** The file, or who declared it, says something else than what it has, and nothing more is done about that: a reload came to nothing. */
+export const differsFromDeclared = (roster: Roster, { poolId, declared, report, leaving }: RosterEntry): boolean =>
+  declared !== null && report !== null && !leaving && declared.specHash !== report.specHash && !isBeingReplaced(roster, publicIdOf(poolId));
+
 /** One comes up, or is to, because of this order. */
 export const isOrderedBy = (roster: Roster, poolId: string, operationId: string): boolean => {
   const entry = servingOf(roster, poolId);

@@ -54,6 +54,7 @@ const drainOf = (context: PoolContext, event: unknown, why: DrainWhy, deadlineMs
   why,
   deadlineMs: deadlineMs ?? context.spec.timeouts.drain_ms,
   startedMono: stampOf(event)?.mono ?? null,
+  startedAt: stampOf(event)?.at ?? null,
   forced: false,
 });
 
@@ -159,7 +160,7 @@ export const pool = base.extend({
     forgetRecorded: assign({ recorded: null }),
     recallDrain: assign(({ context, event }) => ({
       proof: context.recorded?.proof ?? null,
-      drain: recalledDrain(context, stampOf(event)?.mono ?? null),
+      drain: recalledDrain(context, stampOf(event)),
       recorded: null,
     })),
     /** What is left of its grace, but time to be asked: the daemon that gave it was away. */
@@ -187,8 +188,8 @@ export const pool = base.extend({
       if (self._parent) enqueue.sendTo('health', { type: 'probe.paced', pace });
     }),
     countPass: assign(({ context }) => ({ health: { ...noProbes, passes: context.health.passes + 1 } })),
-    countFailure: assign(({ context }, { hostSuspected }: { hostSuspected: boolean }) => ({
-      health: { failures: context.health.failures + 1, passes: 0, hostSuspected },
+    countFailure: assign(({ context }, { hostSuspected, cause: { code, message } }: { hostSuspected: boolean; cause: Cause }) => ({
+      health: { failures: context.health.failures + 1, passes: 0, hostSuspected, failed: { code, message } },
     })),
     noteLeaving: assign(({ context, event }) => ({ leaving: noteLeaving(context.leaving, stampOf(event)?.mono ?? null) })),
     forgetProbes: assign({ health: noProbes }),

@@ -5,6 +5,7 @@
  */
 import { type Leaving, neverLeft } from '../policies/flapping.ts';
 import { freshRestart } from '../policies/restart.ts';
+import type { ReasonCode } from '../reasons.ts';
 import type {
   Cause,
   DrainWhy,
@@ -69,6 +70,8 @@ export interface Drain {
   readonly deadlineMs: number;
   /** Null when it began at a moment nobody stamped. */
   readonly startedMono: number | null;
+  /** The same on the wall clock, for display. */
+  readonly startedAt: number | null;
   readonly forced: boolean;
 }
 
@@ -77,6 +80,8 @@ export interface ProbeTally {
   readonly failures: number;
   readonly passes: number;
   readonly hostSuspected: boolean;
+  /** What the latest failed by; null: it passed, or none is known. */
+  readonly failed: { readonly code: ReasonCode; readonly message: string } | null;
 }
 
 export interface Reload {
@@ -135,7 +140,7 @@ export interface PoolContext {
   };
 }
 
-export const noProbes: ProbeTally = { failures: 0, passes: 0, hostSuspected: false };
+export const noProbes: ProbeTally = { failures: 0, passes: 0, hostSuspected: false, failed: null };
 
 export const noProgress: PoolContext['samples']['progress'] = { engine: null, model: null };
 

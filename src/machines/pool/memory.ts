@@ -1,5 +1,5 @@
 /** What of a pool must survive a restart of the daemon. Pure. */
-import type { PoolMemory } from '../vocabulary.ts';
+import type { PoolMemory, Stamp } from '../vocabulary.ts';
 import type { Drain, PoolContext } from './context.ts';
 
 /** While a recorded engine is being identified, what was recorded of it stays. */
@@ -27,9 +27,10 @@ const drainMemory = ({ drain, run }: PoolContext): PoolMemory['drain'] =>
   drain && { why: drain.why, deadlineMono: drain.startedMono === null ? null : drain.startedMono + drain.deadlineMs, bootId: run?.bootId ?? null };
 
 /** The recorded drain goes on with what is left of its deadline; the boot is the same, since the engine still runs. */
-export const recalledDrain = ({ recorded, spec }: PoolContext, mono: number | null): Drain => {
+export const recalledDrain = ({ recorded, spec }: PoolContext, stamp: Stamp | null): Drain => {
+  const mono = stamp?.mono ?? null;
   const drain = recorded?.drain ?? null;
   const isTimed = drain !== null && drain.deadlineMono !== null && mono !== null;
   const deadlineMs = isTimed ? Math.max(0, drain.deadlineMono - mono) : spec.timeouts.drain_ms;
-  return { why: drain?.why ?? 'operator', deadlineMs, startedMono: mono, forced: false };
+  return { why: drain?.why ?? 'operator', deadlineMs, startedMono: mono, startedAt: stamp?.at ?? null, forced: false };
 };

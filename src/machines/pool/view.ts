@@ -52,6 +52,7 @@ export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): Pool
     engine: context.spec.engine,
     engine_version: context.run?.engineVersion ?? context.engine?.version ?? context.proof?.engineVersion ?? null,
     model: context.model?.id ?? context.spec.model,
+    pid: live && context.origin !== 'attached' ? (context.run?.pid ?? null) : null,
     endpoint: live || (context.origin === 'attached' && state !== 'offline') ? (context.run?.endpoint ?? null) : null,
     gpu_device: indices[0] ?? null,
     gpus: gpus.map(({ index, uuid }) => ({ index, uuid })),
@@ -69,8 +70,13 @@ export const poolView = (snapshot: PoolSnapshot, around: PoolSurroundings): Pool
     incarnation: context.run?.incarnation ?? null,
     last_error: errorView(context, around),
     last_probe_at: rfc3339OrNull(context.samples.at),
+    probe_error: live || state === 'ready' ? context.health.failed : null,
+    drain_deadline_at: path.startsWith('draining.emptying') ? deadlineOf(context) : null,
   };
 };
+
+const deadlineOf = ({ drain }: PoolContext): string | null =>
+  rfc3339OrNull(drain === null || drain.startedAt === null ? null : drain.startedAt + drain.deadlineMs);
 
 const degradations = (context: PoolContext, path: string): string[] => [
   ...(path.endsWith('suspect') ? ['suspect'] : []),

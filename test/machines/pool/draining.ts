@@ -36,6 +36,7 @@ describe('a drain', () => {
       drain: { why: 'operator', bootId: 'boot' },
     });
     expect(pool.memory()?.drain?.deadlineMono).toBe(1_020_000);
+    expect(pool.view().drain_deadline_at).toBe(new Date(pool.now().at + 20_000).toISOString());
     pool.send({ type: 'engine.loadChanged', load: load(0) });
     expect(pool.where(), 'work may come until the control plane knows').toBe('draining.emptying.announcing');
     pool.send({ type: 'drain.acknowledged' });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PoolDriver } from '../../kit/pool-driver.ts';
 import { end, prove, toLoading, toProving, toReady } from '../../kit/pool-steps.ts';
-import { because, gpus, handoff, load, spec } from '../../kit/pool-words.ts';
+import { because, gpus, handoff, load, run, spec } from '../../kit/pool-words.ts';
 import { drive, kinds, settledFiles } from './story.ts';
 
 const failed = { type: 'health.failed', outcome: 'timeout', cause: because('health_failed'), hostSuspected: false } as const;
@@ -20,9 +20,10 @@ describe('probes of a ready pool', () => {
     pool.send(failed);
     pool.send(failed);
     expect(pool.where()).toBe('ready.suspect');
-    expect(pool.view()).toMatchObject({ ready: true, degraded: ['suspect'] });
+    expect(pool.view()).toMatchObject({ ready: true, degraded: ['suspect'], probe_error: because('health_failed'), pid: run.pid });
     pool.send(passed);
     expect(pool.where()).toBe('ready.healthy');
+    expect(pool.view().probe_error).toBeNull();
     pool.send(failed);
     pool.send(failed);
     expect(pool.where(), 'misses are counted in a row').toBe('ready.suspect');
