@@ -1,10 +1,15 @@
 /** Pools, GPUs, the node and its events as lines for people. Pure; asks nobody. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Declared, Gpu, Node, Pool, Transition } from './answers.ts';
 import { progressLine } from './progress-line.ts';
 import { type Colour, type Column, paint, printable, table } from './table.ts';
+import { nextTry, toDo } from './to-do.ts';
 import { age, bytes, orDash, share } from './words.ts';
 
 export const stateOf = (pool: Pick<Pool, 'state' | 'substate'>): string => (pool.substate === '' ? pool.state : `${pool.state}.${pool.substate}`);
+
+/** Since when is known of the outer state only: `ready for 12m, suspect`. */
+const stateSince = ({ state, substate, since }: Pool): string => [`${state} for ${age(since)}`, ...(substate === '' ? [] : [substate])].join(', ');
 
 const stateColour = (pool: Pool): Colour => {
   if (pool.ready) return pool.degraded.length === 0 ? 'green' : 'yellow';
@@ -34,9 +39,10 @@ export const poolDetail = (pool: Pool, colour: boolean, declared: Declared | nul
   facts([
     ['pool', `${pool.pool_id} (origin ${pool.origin}, wanted ${pool.wanted})`],
     ['ordered', declared && orderedOver(declared)],
-    ['state', `${stateOf(pool)} for ${age(pool.since)}`, colour ? stateColour(pool) : null],
+    ['state', stateSince(pool), colour ? stateColour(pool) : null],
     ['reason', pool.reason && `${pool.reason.code}: ${pool.reason.message}`],
-    ['retry', pool.reason?.next_retry_at ?? null],
+    ['to do', toDo(pool)],
+    ['retry', nextTry(pool)],
     ['degraded', pool.degraded.join(', ')],
     ['progress', pool.progress && progressLine(pool.progress)],
     ['engine', [pool.engine, pool.engine_version].filter(Boolean).join(' ')],
@@ -51,12 +57,20 @@ export const poolDetail = (pool: Pool, colour: boolean, declared: Declared | nul
     ['last error', pool.last_error && `${pool.last_error.code}: ${pool.last_error.message} (${pool.last_error.at})`],
   ]).concat(lastWords(pool.last_error));
 
-/** Where an order over the API counts: what it differs in from the pools file. */
+/** Where an order over the API counts: what it differs in from the pools file. Null: in nothing. */
 const orderedOver = ({ spec, filed }: Declared): string | null => {
   if (filed === null) return null;
-  const told = (value: unknown): string => printable(JSON.stringify(value ?? null)).slice(0, 120);
-  const keys = [...new Set([...Object.keys(spec), ...Object.keys(filed)])].filter((key) => told(spec[key]) !== told(filed[key]));
-  return `over the API, until its entry in the pools file changes or reload --as-filed: ${keys.map((key) => `${key} ${told(spec[key])}, in the file ${told(filed[key])}`).join('; ')}`;
+  const keys = [...new Set([...Object.keys(spec), ...Object.keys(filed)])].filter((key) => !isDeepStrictEqual(spec[key] ?? null, filed[key] ?? null));
+  if (keys.length === 0) return null;
+  const differences = keys.map((key) => `${key} ${valueText(spec[key])}, in the file ${valueText(filed[key])}`);
+  return `over the API, until its entry in the pools file changes or reload --as-filed: ${differences.join('; ')}`;
+};
+
+const longestValue = 120;
+
+const valueText = (value: unknown): string => {
+  const text = printable(JSON.stringify(value ?? null));
+  return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text;
 };
 
 const mostWords = 10;

@@ -148,7 +148,10 @@ const timeouts = map({
 const health = map({
   interval_ms: described(v.optional(milliseconds(50, 600_000), 2_000), 'Time between probes.'),
   timeout_ms: described(v.optional(milliseconds(50, 600_000), 2_000), 'Longest answer to a health probe.'),
-  progress_timeout_ms: described(v.optional(milliseconds(50, 600_000), 10_000), 'Longest answer to a progress probe.'),
+  progress_timeout_ms: described(
+    v.optional(milliseconds(50, 600_000), 10_000),
+    'Longest answer to a progress probe. Work that stands still for four times that is `wedged`.',
+  ),
   failures: described(v.optional(whole(1, 100), 3), 'Failed probes in a row after which the pool leaves ready.'),
   canary: described(v.optional(yesOrNo(), false), 'Ask an idle engine for one token now and then.'),
 });

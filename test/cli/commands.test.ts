@@ -71,7 +71,7 @@ describe('looking', () => {
     const { url } = await daemonWith({ 'GET /v2/pools/pool-1/status': { body: failed }, 'GET /v2/pools/pool-1/spec': { body: declared } });
     for (const name of ['pool', 'status']) {
       const { stdout } = await runCommand([name, 'pool-1', '--url', url]);
-      expect(stdout).toContain('offline.failed');
+      expect(stdout).toMatch(/^state: +offline for \d+d, failed$/m);
       expect(stdout).toContain('model_missing: no file /models/x.gguf; fetch it');
     }
   });

@@ -127,8 +127,8 @@ const rows: readonly Row[] = [
   {
     area: 'cli',
     is: 'a person over HTTP',
-    values: ['shared', 'os/tls-fetch.ts'],
-    types: ['http/app.ts'],
+    values: ['shared', 'os/tls-fetch.ts', berths],
+    types: ['http/app.ts', 'machines/reasons.ts'],
     packages: ['commander', 'valibot', 'hono'],
     node: 'all',
   },

@@ -1,11 +1,17 @@
-/** What each reason code means to a person: what happened, where to look, what to do. Types see to it that none is missing. */
-import type { ReasonCode } from '../../src/machines/reasons.ts';
+/**
+ * What each reason code means to a person: what happened, where to look, what to do. The command line prints the first advice,
+ * `docs/reasons.md` all of it. Types see to it that none is missing.
+ */
+import type { ReasonCode } from '../machines/reasons.ts';
 
 export interface ReasonText {
   readonly means: string;
   /** Each a sentence or a command in backticks with what it tells. */
   readonly look: readonly string[];
-  readonly act: readonly string[];
+  /** The first stands alone in `pool-managerd pool POOL`: no links, and no other code to look up. */
+  readonly act: readonly [string, ...string[]];
+  /** As ordered, or mended by the daemon itself: nobody has to do anything yet. */
+  readonly byItself?: true;
 }
 
 const status = '`pool-managerd status POOL` names it: message and details.';
@@ -13,21 +19,24 @@ const lastWords = '`pool-managerd logs POOL --previous` shows the last words of 
 const cards = '`pool-managerd gpus` shows what is free, in use and promised.';
 const fetching = 'What is fetched from where: [engines and models](provisioning.md).';
 
-export const reasonTexts = {
+const reasonTexts = {
   operator: {
     means: 'A person or a program ordered the pool down, or the daemon is ending.',
     look: ['`pool-managerd events POOL` shows when. The access line in the log, with `identity`, shows by which token.'],
     act: ['`pool-managerd start POOL` brings it back.'],
+    byItself: true,
   },
   drained: {
     means: 'A drain has ended: no requests are left and the engine is gone.',
     look: ['`pool_drain_forced_total` tells whether requests had to be cut at the deadline.'],
     act: ['`pool-managerd start POOL` brings it back.'],
+    byItself: true,
   },
   removed: {
     means: 'The pool is not declared any more: taken out of the pools file, or removed over the API.',
     look: ['The pools file, and who changed it.'],
     act: ['Declare it again if that was a mistake; the daemon takes it up by itself.'],
+    byItself: true,
   },
   engine_completed: {
     means: 'The engine ended with exit code 0, without having been asked to. A server does not do that.',
@@ -38,6 +47,7 @@ export const reasonTexts = {
     means: 'The pool has a newer spec; its engine makes way for one of that.',
     look: ['`pool-managerd events POOL` shows `reloaded` or `rolled_back` at the end.'],
     act: ['Nothing.'],
+    byItself: true,
   },
   health_failed: {
     means: 'The engine runs and did not answer as a healthy one does, three times in a row; or a proof of its readiness failed.',
@@ -50,16 +60,19 @@ export const reasonTexts = {
       'It is started again by itself, with growing pauses.',
       'Where a busy engine answers late, raise `health.timeout_ms`; where a first request takes long, `health.progress_timeout_ms`.',
     ],
+    byItself: true,
   },
   wedged: {
-    means: 'The engine answers, and its work has not moved on for `health.progress_timeout_ms`: requests are in it and none gets a token.',
+    means: 'The engine answers, and its work has not moved on for four times `health.progress_timeout_ms`: requests are in it and none gets a token.',
     look: ['`pool-managerd logs POOL` for the last thing it did.', 'The kernel log for errors of the driver at that time (`Xid`).'],
     act: ['It is started again by itself. If it comes back at the same kind of request, report it to the makers of the engine, with the log.'],
+    byItself: true,
   },
   engine_exited: {
     means: 'The engine ended, and nothing it said or the kernel said explains it better.',
     look: [lastWords, status],
     act: ['It is started again by itself. Start it by hand with the command line of the log to see more.'],
+    byItself: true,
   },
   oom_killed: {
     means: 'The kernel killed the engine since the host, or the control group of the engine, ran out of memory. Host memory, not VRAM.',
@@ -73,6 +86,7 @@ export const reasonTexts = {
     means: 'CUDA reported an error that is not about memory.',
     look: [lastWords, 'The kernel log for an `Xid` at that time.'],
     act: ['It is started again after twice the usual pause. If it comes back, look at the card: `nvidia-smi -q`, and another engine version.'],
+    byItself: true,
   },
   driver_error: {
     means: 'The NVIDIA driver does not answer, or not as it should.',
@@ -91,7 +105,9 @@ export const reasonTexts = {
       '`pool-managerd logs POOL` for the lines about buffers and layers.',
       'What counts as proof: [engines](engines.md#weights-and-kv-cache-in-vram).',
     ],
-    act: ['Make it fit (see `cuda_oom`). Where the engine says it in words that this version does not know, use a version that it does.'],
+    act: [
+      'Make it fit: lower `ctx` or `slots`, or take a smaller quantisation. Where the engine says it in words that this version does not know, use a version that it does.',
+    ],
   },
   start_stalled: {
     means:
@@ -124,7 +140,7 @@ export const reasonTexts = {
   insufficient_vram: {
     means: 'What the pool needs is not free on its cards, by what is promised to others or in use by strangers.',
     look: [status, cards],
-    act: ['It starts by itself when there is room. Drain another pool, end foreign processes, or make it smaller (see `cuda_oom`).'],
+    act: ['It starts by itself when there is room. Drain another pool, end foreign processes, or make it smaller: lower `ctx` or `slots`.'],
   },
   vram_not_released: {
     means: 'The engine has ended and its VRAM did not come back within `timeouts.vram_release_ms`.',
@@ -220,11 +236,13 @@ export const reasonTexts = {
     means: 'A download brought less than a kilobyte a second for a minute.',
     look: [status],
     act: ['It goes on by itself where it stopped.'],
+    byItself: true,
   },
   download_failed: {
     means: 'A download broke off several times, or its server answers with errors.',
     look: [status],
     act: ['It goes on by itself where it stopped.'],
+    byItself: true,
   },
   disk_full: {
     means: 'The disk with the state directory has no room for what must survive a restart, or that with the cache none for what is to be fetched.',
@@ -242,3 +260,7 @@ export const reasonTexts = {
     act: ['Mend the cause; `pool-managerd start POOL` tries at once and forgets the count.'],
   },
 } as const satisfies Record<ReasonCode, ReasonText>;
+
+export const reasonTextOf = (code: ReasonCode): ReasonText => reasonTexts[code];
+
+export const isReasonCode = (code: string): code is ReasonCode => Object.hasOwn(reasonTexts, code);
