@@ -8,6 +8,7 @@ import { poolsSchema, problemSchema } from './answers.ts';
 import { createClient, type Question, type Reads } from './client.ts';
 import type { Connection } from './connection.ts';
 import { CliError, exitCodes } from './exit.ts';
+import { inOwnWords } from './own-words.ts';
 
 export interface Asked<Answer> {
   /** `schema` must take what the route answers by its type, and is what the answer is checked by. */
@@ -67,7 +68,7 @@ export const createApi = ({ url, token, fetch }: Connection): Api => {
     const parsed = v.safeParse(problemSchema, parseJson(text));
     if (status === 401) return new CliError(unauthorized(token !== null), exitCodes.failed);
     if (!parsed.success) return new CliError(`${origin}${path} answered ${status}; is this pool-managerd?`, exitCodes.failed);
-    if (parsed.output.code !== 'POOL_NOT_FOUND') return new CliError(`${parsed.output.code}: ${parsed.output.message}`, exitCodes.failed);
+    if (parsed.output.code !== 'POOL_NOT_FOUND') return new CliError(`${parsed.output.code}: ${inOwnWords(parsed.output.message)}`, exitCodes.failed);
     const ids = await knownPools();
     const others = ids === null ? '' : ids.length === 0 ? '; no pool is declared' : `; known pools: ${ids.join(', ')}`;
     return new CliError(`${parsed.output.message}${others}`, exitCodes.failed);

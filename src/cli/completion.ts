@@ -29,6 +29,8 @@ const commandsOf = (program: Command): readonly Completed[] =>
     .filter((command) => command.name() !== idsCommand)
     .map((command) => {
       const [argument] = command.registeredArguments;
+      // Of `config` it is one of its commands that takes a file.
+      const files = [command, ...command.commands].map(({ registeredArguments: [first] }) => first?.name());
       return {
         name: command.name(),
         summary: command.description(),
@@ -36,7 +38,7 @@ const commandsOf = (program: Command): readonly Completed[] =>
           .filter(({ hidden }) => !hidden)
           .map(({ short, long, description }) => ({ flags: [short, long].filter((flag) => flag != null), summary: description })),
         takesPool: argument?.name() === 'id',
-        takesFile: argument?.name() === 'file' || argument?.name() === 'model',
+        takesFile: files.includes('file') || files.includes('model'),
         words: [...command.commands.map((child) => child.name()), ...(argument?.argChoices ?? [])],
       };
     });

@@ -60,7 +60,10 @@ const own: Readonly<Record<string, readonly Example[]>> = {
     ['source <(pool-managerd completion zsh)', 'in ~/.zshrc, after compinit'],
     ['pool-managerd completion fish | source', 'in ~/.config/fish/config.fish'],
   ],
-  'config check': [['pool-managerd config check pools.yaml', 'one line per mistake, exit code 78']],
+  'config check': [
+    ['pool-managerd config check', 'the file that serve reads: POOL_MANAGERD_CONFIG, or pools.yaml of this folder'],
+    ['pool-managerd config check pools.yaml', 'this one; one line per mistake, exit code 78'],
+  ],
   'config schema': [['pool-managerd config schema > pools.schema.json', 'for an editor']],
   'config example': [['pool-managerd config example > pools.yaml', 'then change it']],
   status: [
@@ -132,7 +135,7 @@ Completion for bash, zsh and fish: pool-managerd completion --help
 
 Exit codes:
   0   done
-  1   the daemon refused, or what was waited for did not happen
+  1   the daemon refused, or what was waited for did not happen (serve: it cannot listen, or not use its directories)
   64  the command line is wrong
   69  no daemon answers at the address (serve: no NVIDIA GPU)
   70  a bug in pool-managerd

@@ -154,9 +154,9 @@ const addLocalCommands = (program: Command, context: CliContext, outcome: { exit
     });
   const config = program.command('config').description('the pools file, without a daemon');
   config
-    .command('check <file>')
-    .description('says "ok", or one line per mistake (exit 78)')
-    .action((file: string) => configCheck(context, file));
+    .command('check [file]')
+    .description('says "ok", or one line per mistake (exit 78); without a file of the one that serve reads: POOL_MANAGERD_CONFIG, or pools.yaml')
+    .action((file: string | undefined) => configCheck(context, file ?? null));
   config
     .command('schema')
     .description('the JSON Schema of the pools file')

@@ -23,12 +23,12 @@ export const age = (rfc3339: string, now = Date.now()): string => {
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
 };
 
-/** `500ms`, `30s`, `2m`, `1h` → milliseconds; a bare number is seconds. */
+/** `500ms`, `30s`, `2m`, `1h` → milliseconds. A number without a unit is refused: the API counts in milliseconds, people in seconds. */
 export const durationMs = (option: string, text: string): number => {
-  const [, number, unit = 's'] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)?$/.exec(text) ?? [];
+  const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(text) ?? [];
   const factor = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit];
   if (number === undefined || factor === undefined) {
-    throw new CliError(`${option}: expected a duration such as 500ms, 30s or 2m, found "${text}"`, exitCodes.usage);
+    throw new CliError(`${option}: expected a duration with its unit, such as 500ms, 30s or 2m, found "${text}"`, exitCodes.usage);
   }
   return Math.round(Number(number) * factor);
 };

@@ -1,9 +1,9 @@
 /** The commands against a real HTTP server: what they ask, what they print, and how they end. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Canned, type CannedDaemon, startCannedDaemon } from '../kit/canned-daemon.ts';
 import { runCommand, startCommand } from '../kit/run-command.ts';
 import { until } from '../kit/until.ts';
@@ -244,17 +244,17 @@ describe('commanding', () => {
     expect(late).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is not stopped after') });
   });
 
-  it('tells why the daemon refuses', async () => {
+  it('tells why the daemon refuses, in the words of the command line', async () => {
     const { url } = await daemonWith({
       'POST /v2/pools/pool-0/resume': {
         status: 409,
-        body: { code: 'ILLEGAL_TRANSITION', message: 'pool-0 is ready and accepts drain, reload', retryable: false },
+        body: { code: 'ILLEGAL_TRANSITION', message: 'found it ready; preload starts one that is down', retryable: false },
       },
     });
     expect(await runCommand(['resume', 'pool-0', '--url', url])).toMatchObject({
       exitCode: 1,
       stdout: '',
-      stderr: 'pool-managerd: ILLEGAL_TRANSITION: pool-0 is ready and accepts drain, reload\n',
+      stderr: 'pool-managerd: ILLEGAL_TRANSITION: found it ready; "pool-managerd start" starts one that is down\n',
     });
   });
 });
@@ -403,6 +403,8 @@ describe('what goes wrong', () => {
     [['pools', '--wings']],
     [['pools', '--url', 'nowhere']],
     [['drain', 'pool-0', '--deadline', 'soon']],
+    [['drain', 'pool-0', '--deadline', '10']],
+    [['start', 'pool-0', '--wait', '--timeout', '600']],
     [['logs', 'pool-0', '--tail', '-1']],
     [['pools', '--token-file', '/no/such/file']],
     [[]],
@@ -466,6 +468,55 @@ describe('without a daemon', () => {
     expect(await runCommand(['config', 'check', 'x.yaml'], { config: unreadable })).toMatchObject({
       exitCode: 78,
       stderr: expect.stringContaining('x.yaml: cannot be read'),
+    });
+  });
+
+  describe('config check without a file', () => {
+    const checked: string[] = [];
+    const check = async (file: string) => {
+      checked.push(file);
+      return [];
+    };
+    const config = { check, schema: () => ({}), example: () => '' };
+    let dir: string;
+    beforeEach(() => {
+      checked.length = 0;
+      dir = realpathSync(mkdtempSync(join(tmpdir(), 'pm-check-')));
+      const before = process.cwd();
+      process.chdir(dir);
+      return () => {
+        process.chdir(before);
+        rmSync(dir, { recursive: true });
+      };
+    });
+
+    it('checks the one that POOL_MANAGERD_CONFIG names, and says which it was', async () => {
+      const env = { POOL_MANAGERD_CONFIG: 'mine.yaml', HOME: '/root' };
+      const file = join(dir, 'mine.yaml');
+      writeFileSync(file, '');
+      expect(await runCommand(['config', 'check'], { config, env })).toEqual({ exitCode: 0, stdout: `${file}: ok\n`, stderr: '' });
+      expect(checked).toEqual([file]);
+    });
+
+    it('checks pools.yaml of this folder where none is named', async () => {
+      writeFileSync(join(dir, 'pools.yaml'), '');
+      expect((await runCommand(['config', 'check'], { config })).exitCode).toBe(0);
+      expect(checked).toEqual([join(dir, 'pools.yaml')]);
+    });
+
+    it('says what to do where there is none (78)', async () => {
+      expect(await runCommand(['config', 'check'], { config })).toEqual({
+        exitCode: 78,
+        stdout: '',
+        stderr: `${join(dir, 'pools.yaml')}: expected a pools file, found none; name it, in POOL_MANAGERD_CONFIG or as FILE, or have one written by "pool-managerd config example"\n`,
+      });
+      expect(checked).toEqual([]);
+    });
+
+    it('says what is wrong with a variable that names none (78)', async () => {
+      const { exitCode, stderr } = await runCommand(['config', 'check'], { config, env: { POOL_MANAGERD_CONFIG: 'a\u0000b' } });
+      expect([exitCode, stderr]).toEqual([78, expect.stringContaining('POOL_MANAGERD_CONFIG: expected')]);
+      expect(checked).toEqual([]);
     });
   });
 
