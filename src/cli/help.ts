@@ -110,6 +110,7 @@ const own: Readonly<Record<string, readonly Example[]>> = {
   events: [
     ['pool-managerd events', 'the latest of all pools'],
     ['pool-managerd events chat --limit 20', 'the latest 20 of one'],
+    ['pool-managerd events chat --all', 'with each step of its starts'],
     ['pool-managerd events -f --json', 'every transition, one JSON per line'],
   ],
 };

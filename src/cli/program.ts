@@ -267,10 +267,15 @@ const addRemoteCommands = (remote: Remote, env: CliContext['env']): void => {
     .option('-n, --tail <lines>', 'how many of the last lines (default: 100)')
     .option('-p, --previous', 'of the run before this one, as after a crash');
   remote('events [id]', 'what became of the pools, or of one', (session, [id], options) =>
-    events(session, id, { follow: isSet(options, 'follow'), limit: wholeNumber('--limit', text(options, 'limit') ?? '50', mostEvents) }),
+    events(session, id, {
+      follow: isSet(options, 'follow'),
+      limit: wholeNumber('--limit', text(options, 'limit') ?? '50', mostEvents),
+      all: isSet(options, 'all'),
+    }),
   )
     .option('-f, --follow', 'go on with what happens')
-    .option('-n, --limit <count>', 'how many of the latest (default: 50)');
+    .option('-n, --limit <count>', 'how many of the latest (default: 50)')
+    .option('-a, --all', 'with the steps inside provisioning and starting; --json has them always');
 };
 
 /** Commands that change something. */

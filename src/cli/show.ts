@@ -1,5 +1,6 @@
 /** Pools, GPUs, the node and its events as lines for people. Pure; asks nobody. */
 import { isDeepStrictEqual } from 'node:util';
+import { isSecondBerth } from '../machines/policies/berths.ts';
 import type { Declared, Gpu, Node, Pool, Transition } from './answers.ts';
 import { progressLine } from './progress-line.ts';
 import { type Colour, type Column, paint, printable, table } from './table.ts';
@@ -130,13 +131,19 @@ export const eventLine = (event: Transition): string =>
   printable(
     [
       event.at,
-      event.pool_id ?? event.actor,
+      whoOf(event),
       `${event.from || '-'} -> ${event.to}`,
       event.event,
       ...(event.outcome === null ? [] : [event.outcome]),
       ...(event.reason === null ? [] : [`${event.reason.code}: ${event.reason.message}`]),
     ].join('  '),
   );
+
+/** While a reload is under way a pool has two engines, each told by a chart of its own: which one, where it is not the first. */
+const whoOf = ({ pool_id, actor }: Transition): string => {
+  if (pool_id === null) return actor;
+  return isSecondBerth(actor.split('#')[0] ?? '') ? `${pool_id} (second berth)` : pool_id;
+};
 
 /** Label, value and its colour; lines without a value are left out. */
 const facts = (rows: readonly (readonly [label: string, value: string | null, colour?: Colour | null])[]): string[] =>

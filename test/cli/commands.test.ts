@@ -333,6 +333,80 @@ describe('events', () => {
     );
   });
 
+  const started = (seq: number, from: string, to: string, own: object = {}) => ({ ...event(seq, 'pool-0'), from, to, reason: null, ...own });
+  const steps = [
+    started(1, '', 'provisioning.resolving'),
+    started(2, 'provisioning.resolving', 'provisioning.present'),
+    started(3, 'provisioning.present', 'starting.admitting.measuring'),
+    started(4, 'starting.admitting.measuring', 'starting.spawning'),
+    started(5, 'starting.spawning', 'starting.loading', { reason: { code: 'disk_full', message: 'no room' } }),
+    started(6, 'starting.loading', 'starting.proving', { outcome: 'crashed' }),
+    started(7, 'starting.proving', 'ready.healthy'),
+    started(8, 'ready.healthy', 'ready.suspect'),
+  ];
+  /** As the daemon answers: newest first, `limit` of those before `before`. */
+  const paging =
+    (all: readonly { readonly seq: number }[]): Canned =>
+    (response, { query }) => {
+      const before = Number(query.get('before') ?? Number.POSITIVE_INFINITY);
+      const events = all
+        .filter(({ seq }) => seq < before)
+        .toReversed()
+        .slice(0, Number(query.get('limit')));
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ events }));
+    };
+
+  it('leave out the steps of a start, but none with a reason or an outcome; --all and --json have them', async () => {
+    const { url } = await daemonWith({ 'GET /v2/pools/pool-0/events': paging(steps) });
+    const told = async (...more: readonly string[]) => {
+      const { stdout } = await runCommand(['events', 'pool-0', ...more, '--url', url]);
+      return [...stdout.matchAll(/T00:00:0(\d)/g)].map(([, seq]) => Number(seq));
+    };
+    expect(await told()).toEqual([1, 3, 5, 6, 7, 8]);
+    expect(await told('--all')).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(await told('--json')).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it('are as many as were asked for, also where steps lie between them', async () => {
+    const far = [
+      started(1, '', 'provisioning.resolving'),
+      ...Array.from({ length: 12 }, (_, index) => started(index + 2, 'starting.a', 'starting.b')),
+      started(14, 'starting.b', 'ready.healthy'),
+    ];
+    const daemon = await daemonWith({ 'GET /v2/pools/pool-0/events': paging(far) });
+    const { stdout } = await runCommand(['events', 'pool-0', '--limit', '2', '--url', daemon.url]);
+    expect(stdout.trim().split('\n')).toEqual([expect.stringContaining('provisioning'), expect.stringContaining('ready.healthy')]);
+    expect(daemon.requests.map(({ query }) => query.toString())).toEqual(['limit=2', 'limit=8&before=13', 'limit=8&before=5']);
+  });
+
+  it('tell the two engines of a reload apart', async () => {
+    const pair = [started(1, 'a', 'b', { actor: 'pool-0#1' }), started(2, 'a', 'b', { actor: 'pool-0--b#4' })];
+    const { url } = await daemonWith({ 'GET /v2/pools/pool-0/events': paging(pair) });
+    const { stdout } = await runCommand(['events', 'pool-0', '--url', url]);
+    expect(stdout.trim().split('\n')).toEqual([
+      expect.stringContaining('  pool-0  a -> b'),
+      expect.stringContaining('  pool-0 (second berth)  a -> b'),
+    ]);
+  });
+
+  it('are followed from the last one that there was, though it was not told, and steps are left out of what comes', async () => {
+    const asked: unknown[] = [];
+    const daemon = await daemonWith({
+      'GET /v2/pools/pool-0/events': paging(steps.slice(0, 2)),
+      'GET /v2/events': (response, request) => {
+        asked.push(request.headers['last-event-id']);
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        for (const each of steps.slice(2, 7)) response.write(`id: ${each.seq}\r\nevent: transition\r\ndata: ${JSON.stringify(each)}\r\n\r\n`);
+      },
+    });
+    const following = startCommand(['events', 'pool-0', '-f', '--url', daemon.url]);
+    await until('the followed events', () => following.stdout().includes('ready.healthy'));
+    following.stop();
+    const { stdout } = await following.done;
+    expect([...stdout.matchAll(/T00:00:0(\d)/g)].map(([, seq]) => Number(seq))).toEqual([1, 3, 5, 6, 7]);
+    expect(asked).toEqual(['2']);
+  });
+
   it('are followed from the last one shown, those of other pools left out', async () => {
     const daemon = await daemonWith({
       'GET /v2/pools/pool-0/events': { body: { events: [event(1, 'pool-0')] } },

@@ -12,7 +12,7 @@ it('are those in docs/pictures', async () => {
   expect([...drawn.keys()]).toEqual(['status', 'pools', 'gpus', 'pool', 'pool-failed', 'demo'].map((name) => `terminal-${name}.svg`));
   for (const [name, picture] of drawn) expect(await readFile(join(folder, name), 'utf8'), `${name} is stale: npm run generate`).toBe(picture);
   expect(drawn.get('terminal-status.svg')).toMatch(/class="green">ready\.healthy</);
-  expect(drawn.get('terminal-pool-failed.svg')).toMatch(/class="red">offline\.backingOff/);
+  expect(drawn.get('terminal-pool-failed.svg')).toMatch(/class="red">offline for 1m, backingOff</);
 });
 
 it('have each piece of text at its column, and nothing of the terminal’s own', () => {
