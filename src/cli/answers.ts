@@ -24,6 +24,7 @@ export const poolSchema = v.looseObject({
   engine: v.string(),
   engine_version: v.nullable(v.string()),
   model: v.nullable(v.string()),
+  pid: v.optional(known, null),
   endpoint: v.nullable(v.string()),
   device_mask: v.string(),
   gpus: v.array(v.looseObject({ index: v.number(), uuid: v.string() })),
@@ -47,6 +48,8 @@ export const poolSchema = v.looseObject({
     }),
   ),
   last_probe_at: v.nullable(v.string()),
+  probe_error: v.optional(v.nullable(v.looseObject({ code: v.string(), message: v.string() })), null),
+  drain_deadline_at: v.optional(v.nullable(v.string()), null),
 });
 export type Pool = v.InferOutput<typeof poolSchema>;
 

@@ -46,7 +46,8 @@ export const poolDetail = (pool: Pool, colour: boolean, declared: Declared | nul
     ['retry', nextTry(pool)],
     ['degraded', pool.degraded.join(', ')],
     ['progress', pool.progress && progressLine(pool.progress)],
-    ['engine', [pool.engine, pool.engine_version].filter(Boolean).join(' ')],
+    ['cut off', pool.drain_deadline_at && `what is still in the engine at ${pool.drain_deadline_at}`],
+    ['engine', `${[pool.engine, pool.engine_version].filter(Boolean).join(' ')}${pool.pid === null ? '' : `, pid ${pool.pid}`}`],
     ['model', orDash(pool.model)],
     ['endpoint', orDash(pool.endpoint)],
     ['gpus', orDash(pool.gpus.map((gpu) => `${gpu.index} ${gpu.uuid}`).join(', '))],
@@ -54,7 +55,8 @@ export const poolDetail = (pool: Pool, colour: boolean, declared: Declared | nul
     ['vram', `${bytes(pool.vram_used_bytes)} used by the pool, ${share(bytes(pool.vram_free_bytes), bytes(pool.vram_total_bytes))} free on its GPUs`],
     ['residency', pool.residency],
     ['restarts', String(pool.restarts)],
-    ['last probe', pool.last_probe_at && `${age(pool.last_probe_at)} ago`],
+    ['probe failed', pool.probe_error && `${pool.probe_error.code}: ${pool.probe_error.message}`],
+    ['probe passed', pool.last_probe_at && `${age(pool.last_probe_at)} ago`],
     ['last error', pool.last_error && `${pool.last_error.code}: ${pool.last_error.message} (${pool.last_error.at})`],
   ]).concat(lastWords(pool.last_error));
 

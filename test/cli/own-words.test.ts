@@ -3,17 +3,23 @@ import { expect, it } from 'vitest';
 import { inOwnWords } from '../../src/cli/own-words.ts';
 import { judgeCommand, poolCommandNames } from '../../src/machines/pool/commands.ts';
 
-const healthy = { state: 'ready', substate: 'healthy', reloading: true } as const;
+const healthy = { state: 'ready', substate: 'healthy', leaving: false, reloading: true } as const;
 
-const refusals = (['file', 'attached'] as const).flatMap((origin) =>
+const pools = [
+  { ...healthy, origin: 'file' },
+  { ...healthy, origin: 'attached' },
+  { ...healthy, origin: 'file', leaving: true },
+] as const;
+
+const refusals = pools.flatMap((pool) =>
   poolCommandNames.flatMap((command) => {
-    const verdict = judgeCommand({ ...healthy, origin }, command);
+    const verdict = judgeCommand(pool, command);
     return verdict.ok ? [] : [verdict.message];
   }),
 );
 
 it('are told without the name that a command has in the API only', () => {
-  expect(refusals.filter((message) => message.includes('preload'))).toHaveLength(2);
+  expect(refusals.filter((message) => message.includes('preload'))).toHaveLength(3);
   expect(refusals.map(inOwnWords).filter((message) => message.includes('preload'))).toEqual([]);
 });
 

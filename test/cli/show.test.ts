@@ -111,6 +111,27 @@ describe('what to do', () => {
   });
 });
 
+describe('the engine', () => {
+  it('is told with its process, where there is one', () => {
+    expect(shown(poolStatus({ pid: 4711 }), 'engine')).toBe('llamacpp b5000, pid 4711');
+    expect(shown(poolStatus({ pid: null }), 'engine')).toBe('llamacpp b5000');
+  });
+
+  it('is told with what its last probe failed by, and when one passed', () => {
+    const last_probe_at = new Date(Date.now() - 60_000).toISOString();
+    const failing = poolStatus({ last_probe_at, probe_error: { code: 'health_failed', message: 'no answer' } });
+    expect([shown(failing, 'probe failed'), shown(failing, 'probe passed')]).toEqual(['health_failed: no answer', '1m ago']);
+    expect(shown(poolStatus(), 'probe failed')).toBeNull();
+  });
+
+  it('is told with the time at which a drain cuts off what is in it', () => {
+    expect(shown(poolStatus({ drain_deadline_at: '2026-01-01T00:01:00.000Z' }), 'cut off')).toBe(
+      'what is still in the engine at 2026-01-01T00:01:00.000Z',
+    );
+    expect(shown(poolStatus(), 'cut off')).toBeNull();
+  });
+});
+
 describe('what was ordered over the API', () => {
   const ordered = (spec: object, filed: object | null): string | null => {
     const lines = poolDetail(v.parse(poolSchema, poolStatus()), false, v.parse(specSchema, { spec, filed }));
