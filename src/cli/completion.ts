@@ -22,6 +22,8 @@ interface Completed {
   readonly takesPool: boolean;
   readonly takesFile: boolean;
   readonly words: readonly string[];
+  /** Of these words those that a file comes behind, such as `check` of `config`. */
+  readonly filesBehind: readonly string[];
 }
 
 const commandsOf = (program: Command): readonly Completed[] =>
@@ -29,8 +31,6 @@ const commandsOf = (program: Command): readonly Completed[] =>
     .filter((command) => command.name() !== idsCommand)
     .map((command) => {
       const [argument] = command.registeredArguments;
-      // Of `config` it is one of its commands that takes a file.
-      const files = [command, ...command.commands].map(({ registeredArguments: [first] }) => first?.name());
       return {
         name: command.name(),
         summary: command.description(),
@@ -38,7 +38,8 @@ const commandsOf = (program: Command): readonly Completed[] =>
           .filter(({ hidden }) => !hidden)
           .map(({ short, long, description }) => ({ flags: [short, long].filter((flag) => flag != null), summary: description })),
         takesPool: argument?.name() === 'id',
-        takesFile: files.includes('file') || files.includes('model'),
+        takesFile: argument?.name() === 'file' || argument?.name() === 'model',
+        filesBehind: command.commands.filter(({ registeredArguments: [first] }) => first?.name() === 'file').map((child) => child.name()),
         words: [...command.commands.map((child) => child.name()), ...(argument?.argChoices ?? [])],
       };
     });
@@ -61,7 +62,9 @@ ${commands
       ? `\n      [[ $word == -* ]] || COMPREPLY+=($(compgen -W "$(pool-managerd ${idsCommand} 2>/dev/null)" -- "$word"))`
       : command.takesFile
         ? '\n      [[ $word == -* ]] || COMPREPLY+=($(compgen -f -- "$word"))'
-        : '';
+        : command.filesBehind
+            .map((word) => `\n      [[ $COMP_CWORD -gt 2 && \${COMP_WORDS[2]} == ${word} && $word != -* ]] && COMPREPLY=($(compgen -f -- "$word"))`)
+            .join('');
     return `    ${command.name})\n      COMPREPLY=($(compgen -W '${words}' -- "$word"))${arguments_}\n      ;;`;
   })
   .join('\n')}
@@ -94,6 +97,7 @@ ${commands
       `    ${command.name})`,
       `      options=(${rows.join(' ')})`,
       '      if [[ $words[CURRENT] == -* ]]; then _describe -o option options',
+      ...command.filesBehind.map((word) => `      elif (( CURRENT > 3 )) && [[ $words[3] == ${word} ]]; then _files`),
       `      else ${further.length === 0 ? ':' : further.join('; ')}`,
       '      fi',
       '      ;;',
@@ -120,6 +124,7 @@ const fish = (commands: readonly Completed[]): string =>
         ...(command.words.length === 0 ? [] : [`complete -c pool-managerd -n ${quoted(here)} -a ${quoted(command.words.join(' '))}`]),
         ...(command.takesPool ? [`complete -c pool-managerd -n ${quoted(here)} -a '(pool-managerd ${idsCommand} 2>/dev/null)'`] : []),
         ...(command.takesFile ? [`complete -c pool-managerd -n ${quoted(here)} -F`] : []),
+        ...command.filesBehind.map((word) => `complete -c pool-managerd -n ${quoted(`${here}; and __fish_seen_subcommand_from ${word}`)} -F`),
       ];
     }),
     '',

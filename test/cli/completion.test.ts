@@ -39,6 +39,7 @@ describe('completion', () => {
     expect(await offered('pool-managerd completion f')).toEqual(['fish']);
     expect(await offered('pool-managerd replay scr')).toEqual(['script']);
     expect(await offered('pool-managerd config check scr')).toEqual(['script']);
+    expect(await offered('pool-managerd config scr')).toEqual([]);
   });
 
   it('offers the pools that there are, and none where there is no daemon', async () => {

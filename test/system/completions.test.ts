@@ -76,6 +76,7 @@ describe.skipIf(zsh === null || !hasTerminals)('zsh', () => {
     await typed('pool-managerd drain ch\t', 'drain chat');
     expect(await typed('pool-managerd drain c\t\t', 'code')).toContain('chat');
     await typed('pool-managerd config ch\t', 'config check');
+    await typed('pool-managerd config check jour\t', 'config check journal.jsonl');
     await typed('pool-managerd completion f\t', 'completion fish');
     await typed('pool-managerd replay jour\t', 'replay journal.jsonl');
   });
@@ -99,6 +100,7 @@ describe.skipIf(fish === null)('fish', () => {
     expect(await offered('pool-managerd drain --dead')).toEqual(['--deadline']);
     expect(await offered('pool-managerd drain c')).toEqual(['chat', 'code']);
     expect(await offered('pool-managerd config ch')).toEqual(['check']);
+    expect(await offered('pool-managerd config check jour')).toEqual(['journal.jsonl']);
     expect(await offered('pool-managerd completion f')).toEqual(['fish']);
     expect(await offered('pool-managerd replay jour')).toEqual(['journal.jsonl']);
     expect(await offered('pool-managerd drain jour')).toEqual([]);
