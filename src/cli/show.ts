@@ -40,6 +40,7 @@ export const poolDetail = (pool: Pool, colour: boolean, declared: Declared | nul
   facts([
     ['pool', `${pool.pool_id} (origin ${pool.origin}, wanted ${pool.wanted})`],
     ['ordered', declared && orderedOver(declared)],
+    ['declared', notAsDeclared(pool)],
     ['state', stateSince(pool), colour ? stateColour(pool) : null],
     ['reason', pool.reason && `${pool.reason.code}: ${pool.reason.message}`],
     ['to do', toDo(pool)],
@@ -68,6 +69,12 @@ const orderedOver = ({ spec, filed }: Declared): string | null => {
   const differences = keys.map((key) => `${key} ${valueText(spec[key])}, in the file ${valueText(filed[key])}`);
   return `over the API, until its entry in the pools file changes or reload --as-filed: ${differences.join('; ')}`;
 };
+
+/** After a reload that came to nothing. */
+const notAsDeclared = ({ pool_id, degraded }: Pool): string | null =>
+  degraded.includes('not_as_declared')
+    ? `with something else than its engine has; "pool-managerd events ${pool_id}" says why, "pool-managerd reload ${pool_id} --as-filed" tries again`
+    : null;
 
 const longestValue = 120;
 

@@ -132,6 +132,13 @@ describe('the engine', () => {
   });
 });
 
+it('says what not_as_declared is, and what tries again', () => {
+  expect(shown(poolStatus({ degraded: ['not_as_declared'] }), 'declared')).toBe(
+    'with something else than its engine has; "pool-managerd events pool-0" says why, "pool-managerd reload pool-0 --as-filed" tries again',
+  );
+  expect(shown(poolStatus(), 'declared')).toBeNull();
+});
+
 describe('what was ordered over the API', () => {
   const ordered = (spec: object, filed: object | null): string | null => {
     const lines = poolDetail(v.parse(poolSchema, poolStatus()), false, v.parse(specSchema, { spec, filed }));
