@@ -2,7 +2,8 @@
  * Folds journal lines back through the charts and compares each state with the one that was recorded.
  *
  * Pure: nothing is started, no timer runs, no live actor hears of it. One fold per life of an actor; a life begins with its
- * `xstate.init` line or a checkpoint. Lines of which no beginning is known are counted and passed over.
+ * `xstate.init` line or a checkpoint. Lines of which no beginning is known are counted and passed over. Where the journal says
+ * that events are missing every life is over, and goes on at a checkpoint or with its next beginning.
  */
 import { type AnyMachineSnapshot, type AnyStateMachine, createEmptyActor, initialTransition, type StateValue, transition } from 'xstate';
 import { pathOf } from './policies/describe.ts';
@@ -22,7 +23,7 @@ export interface StoryLine {
   readonly at: string;
   readonly actor: string;
   readonly event: string;
-  /** As recorded; `from` is empty at the beginning of a life. */
+  /** As recorded; `from` is empty at the beginning of a life, and where it is not known. */
   readonly from: string;
   readonly to: string;
 }
@@ -34,6 +35,27 @@ export interface Divergence {
   readonly what: 'state' | 'status' | 'context' | 'failure';
   readonly recorded: string;
   readonly replayed: string;
+  /** In the life that parts numbers are missing of which no line tells: a likely reason. Null: none. */
+  readonly hole: Hole | null;
+}
+
+export interface Hole {
+  /** Number of the last line before it. */
+  readonly after: number;
+  readonly missing: number;
+}
+
+/** Events that could not be written, by the journal's own word. */
+export interface Gap extends Hole {
+  /** Of the line that tells of it. */
+  readonly seq: number;
+  readonly at: string;
+  /** Why they could not be written. */
+  readonly error: string;
+  /** How many lines the story has before it. */
+  readonly told: number;
+  /** Events behind it that could not be folded, since where their actors were is not known. */
+  readonly passedOver: number;
 }
 
 export interface Replay {
@@ -44,6 +66,7 @@ export interface Replay {
   /** Events folded, and events whose actor's beginning is not in the lines. */
   readonly folded: number;
   readonly passedOver: number;
+  readonly gaps: readonly Gap[];
   /** Value and context that the last life of each actor has come to. */
   readonly reached: ReadonlyMap<string, AnyMachineSnapshot>;
 }
@@ -69,9 +92,15 @@ interface Checkpoint {
   readonly children: readonly string[];
 }
 
+/** A gap whose count goes on. */
+interface Counted extends Gap {
+  passedOver: number;
+}
+
 interface Life {
   readonly machine: AnyStateMachine;
   snapshot: AnyMachineSnapshot;
+  hole: Hole | null;
 }
 
 /** `lines`: parsed JSON, in order. What is no journal line is passed over. */
@@ -82,9 +111,13 @@ export const replay = (lines: Iterable<unknown>, { machines, digest, before }: R
   let divergence: Divergence | null = null;
   let folded = 0;
   let passedOver = 0;
+  const gaps: Counted[] = [];
+  let openGap: Counted | null = null;
+  let highest: number | null = null;
 
   const diverge = (line: FoldedLine, what: Divergence['what'], recorded: string, replayed: string): void => {
-    divergence ??= { seq: line.seq, actor: line.actor, event: line.event.type, what, recorded, replayed };
+    const hole = lives.get(line.actor)?.hole ?? null;
+    divergence ??= { seq: line.seq, actor: line.actor, event: line.event.type, what, recorded, replayed, hole };
     lives.delete(line.actor);
   };
 
@@ -102,6 +135,7 @@ export const replay = (lines: Iterable<unknown>, { machines, digest, before }: R
     if (machine === undefined || (!begins && life === undefined) || line.event.omitted !== undefined) {
       lives.delete(line.actor);
       passedOver += 1;
+      if (openGap !== null) openGap.passedOver += 1;
       return;
     }
     folded += 1;
@@ -117,7 +151,7 @@ export const replay = (lines: Iterable<unknown>, { machines, digest, before }: R
       return;
     }
     const { snapshot } = outcome;
-    lives.set(line.actor, { machine, snapshot });
+    lives.set(line.actor, { machine, snapshot, hole: begins ? null : (life?.hole ?? null) });
     const state = pathOf(snapshot.value);
     if (state !== line.state) diverge(line, 'state', line.state, state);
     else if (snapshot.status !== line.status) diverge(line, 'status', line.status, snapshot.status);
@@ -125,9 +159,33 @@ export const replay = (lines: Iterable<unknown>, { machines, digest, before }: R
       diverge(line, 'context', line.ctx, digest(snapshot.context));
   };
 
+  /** Nothing that an actor was before is to be gone on from. */
+  const lose = (gap: Gap): void => {
+    lives.clear();
+    told.clear();
+    // It was said before, and could not be gone on from: more had gone missing.
+    if (gaps.at(-1)?.after === gap.after) gaps.pop();
+    openGap = { ...gap, told: story.length };
+    gaps.push(openGap);
+  };
+
+  /** Each file begins with numbers of its own, and the line that had it begun comes behind them with a lower one. */
+  const count = (seq: number, mayJump: boolean): void => {
+    if (!mayJump && highest !== null && seq > highest + 1)
+      for (const life of lives.values()) life.hole = { after: highest, missing: seq - highest - 1 };
+    highest = Math.max(highest ?? 0, seq);
+  };
+
   for (const raw of lines) {
     const restart = field(raw, 'opened');
-    if (restart !== undefined && field(restart, 'continues') !== true) lives.clear();
+    const gap = readGap(raw);
+    const seq = field(raw, 'seq');
+    if (typeof seq === 'number') count(seq, restart !== undefined || gap !== null);
+    if (restart !== undefined && field(restart, 'continues') !== true) {
+      lives.clear();
+      openGap = null;
+    }
+    if (gap !== null) lose(gap);
     const checkpoint = readCheckpoint(raw);
     const restored = checkpoint === null ? null : restore(machines[checkpoint.machine], checkpoint);
     if (checkpoint !== null && restored !== null) lives.set(checkpoint.actor, restored);
@@ -138,7 +196,7 @@ export const replay = (lines: Iterable<unknown>, { machines, digest, before }: R
     fold(line);
   }
 
-  return { story, divergence, folded, passedOver, reached: new Map([...lives].map(([actor, life]) => [actor, life.snapshot])) };
+  return { story, divergence, folded, passedOver, gaps, reached: new Map([...lives].map(([actor, life]) => [actor, life.snapshot])) };
 };
 
 const begin = (machine: AnyStateMachine, line: FoldedLine): AnyMachineSnapshot => initialTransition(machine, line.event.input)[0];
@@ -150,7 +208,7 @@ const restore = (machine: AnyStateMachine | undefined, { value, context, childre
   if (machine === undefined || !isStateValue(value)) return null;
   const deaf = Object.fromEntries(children.map((id) => [id, createEmptyActor()]));
   const restored = attempt(() => Object.assign(machine.resolveState({ value, context }), { children: deaf }));
-  return restored.ok ? { machine, snapshot: restored.snapshot } : null;
+  return restored.ok ? { machine, snapshot: restored.snapshot, hole: null } : null;
 };
 
 const isStateValue = (value: unknown): value is StateValue =>
@@ -182,6 +240,13 @@ const readLine = (raw: unknown): FoldedLine | null => {
   if (typeof state !== 'string' || typeof status !== 'string' || typeof type !== 'string' || typeof event !== 'object') return null;
   const ctx = field(raw, 'ctx');
   return { seq, at, actor, machine, state, status, ctx: typeof ctx === 'string' ? ctx : null, event: { ...event, type } };
+};
+
+const readGap = (raw: unknown): Gap | null => {
+  const gap = field(raw, 'gap');
+  const [seq, at, after, missing, error] = [field(raw, 'seq'), field(raw, 'at'), field(gap, 'after'), field(gap, 'missing'), field(gap, 'error')];
+  if (typeof seq !== 'number' || typeof at !== 'string' || typeof after !== 'number' || typeof missing !== 'number') return null;
+  return { seq, at, after, missing, error: typeof error === 'string' ? error : 'no reason given', told: 0, passedOver: 0 };
 };
 
 const readCheckpoint = (raw: unknown): Checkpoint | null => {

@@ -66,6 +66,21 @@ export const checkpointLine = (seq: number, seen: LastSeen): string =>
     },
   });
 
+/** Events that are in no file, since it could not be written. */
+export interface Gap {
+  /** Number of the last event before them. */
+  readonly after: number;
+  readonly missing: number;
+  /** Of the first of them, milliseconds since the epoch. */
+  readonly since: number;
+  /** Why it could not be written. */
+  readonly error: string;
+}
+
+/** Stands before the checkpoints from which a fold goes on. Of two with the same `after` the later one counts. */
+export const gapLine = (seq: number, { after, missing, since, error }: Gap): string =>
+  JSON.stringify({ seq, at: rfc3339(Date.now()), gap: { after, missing, since: rfc3339(since), error } });
+
 export const transitionRecord = (seq: number, seen: Observation): TransitionRecord => ({
   seq,
   at: rfc3339(seen.at),

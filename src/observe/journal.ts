@@ -3,13 +3,25 @@
  *
  * `<state>/journal/events.jsonl` is a ring of two files, `transitions.jsonl` of several. One sequence for both, going on over
  * restarts. A line is written before the observer returns. Reading never waits for writing and never throws for damage.
+ * What cannot be written is counted, and said in the file as soon as it can be; transitions are kept in memory until then.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JournalPort, TransitionRecord } from '../http/ports.ts';
 import { rfc3339 } from '../machines/policies/describe.ts';
 import { isAfter, lastSeqOf, recall, scan } from './journal-disk.ts';
-import { checkpointLine, eventLine, journalForm, type LastSeen, lastSeenOf, outcomeOf, transitionRecord } from './journal-lines.ts';
+import {
+  checkpointLine,
+  eventLine,
+  type Gap,
+  gapLine,
+  journalForm,
+  type LastSeen,
+  lastSeenOf,
+  outcomeOf,
+  transitionRecord,
+} from './journal-lines.ts';
+import { reasonOf, watchTrouble } from './journal-trouble.ts';
 import type { Observer } from './observe.ts';
 import { openSegments, segmentFiles } from './segments.ts';
 
@@ -24,11 +36,19 @@ export interface JournalOptions {
   readonly maxTransitionBytes?: number;
   /** A follower threw: it is cut off. */
   readonly onFollowerFailure?: (error: unknown) => void;
+  /** It cannot be written, in a sentence for people. */
+  readonly onFailing?: (error: unknown, message: string) => void;
+  /** It is written again; so many events are missing. */
+  readonly onKept?: (missing: number) => void;
+  /** How often it is looked whether it can be written again. */
+  readonly retryMs?: number;
 }
 
 export interface Journal extends JournalPort, Observer {
   /** Sequence number of the last line; 0 when there is none. */
   lastSeq(): number;
+  /** Why no history is being kept, for people; null: it is. */
+  trouble(): string | null;
   /** Writes to disk and closes. Followers hear nothing more. */
   close(): void;
 }
@@ -82,7 +102,54 @@ export const openJournal = (options: JournalOptions): Journal => {
       opened: { journal: journalForm, version, node_id: nodeId, boot_id: bootId, pid: process.pid, continues: latest.size > 0 },
     });
   };
-  events.append(opening());
+
+  let opened = false;
+  let gap: Gap | null = null;
+  const open = (): void => {
+    if (opened) return;
+    events.append(opening());
+    opened = true;
+  };
+  /** A fold goes on from the checkpoints: what actors did meanwhile is not to be had. */
+  const closeGap = (): void => {
+    open();
+    if (gap === null) return;
+    events.append(gapLine(nextSeq(), gap));
+    for (const seen of latest.values()) events.append(checkpointLine(nextSeq(), seen));
+    gap = null;
+  };
+  const unwritten: TransitionRecord[] = [];
+  const writeTransitions = (): void => {
+    for (let [record] = unwritten; record !== undefined; [record] = unwritten) {
+      transitions.append(JSON.stringify(record));
+      unwritten.shift();
+    }
+  };
+  const trouble = watchTrouble({
+    directory,
+    retryMs: options.retryMs ?? 2_000,
+    retry: () => {
+      closeGap();
+      writeTransitions();
+    },
+    onFailing: (error, message) => options.onFailing?.(error, message),
+    onKept: (missing) => options.onKept?.(missing),
+  });
+  /** What it throws; undefined: nothing. */
+  const attempt = (write: () => void): { readonly error: unknown } | undefined => {
+    try {
+      write();
+      return undefined;
+    } catch (error) {
+      trouble.failed(error);
+      return { error };
+    }
+  };
+  const miss = (seq: number, { at }: LastSeen, error: unknown): void => {
+    trouble.missed();
+    gap = gap === null ? { after: seq - 1, missing: 1, since: at, error: reasonOf(error) } : { ...gap, missing: gap.missing + 1 };
+  };
+  attempt(open);
 
   const remember = (record: TransitionRecord): void => {
     memory.records.push(record);
@@ -105,9 +172,11 @@ export const openJournal = (options: JournalOptions): Journal => {
 
   const catchUp = async (follower: Follower): Promise<void> => {
     while (!follower.stopped && !memory.whole && follower.cursor + 1 < (memory.records[0]?.seq ?? 0)) {
-      const old = await scan(transitions.files(), maxReplayed, (line) => isAfter(line, follower.cursor));
+      // Memory has what comes then, also what could not be written.
+      const before = (memory.records[0]?.seq ?? 0) - 1;
+      const old = await scan(transitions.files(), maxReplayed, (line) => isAfter(line, follower.cursor) && !isAfter(line, before));
       for (const record of old) deliver(follower, record);
-      if (old.length === 0) break;
+      follower.cursor = Math.max(follower.cursor, before);
     }
     // Listeners may cause transitions of their own: until nothing is left.
     while (!follower.stopped && follower.cursor < (memory.records.at(-1)?.seq ?? 0)) {
@@ -121,25 +190,23 @@ export const openJournal = (options: JournalOptions): Journal => {
     observe: (seen) => {
       // A closed descriptor's number may already be another file's.
       if (closed || (seen.sample && !seen.changed)) return;
+      const before = attempt(closeGap);
       const seq = nextSeq();
-      const failures: unknown[] = [];
-      const attempt = (write: () => void): void => {
-        try {
-          write();
-        } catch (error) {
-          failures.push(error);
-        }
-      };
-      attempt(() => events.append(eventLine(seq, seen)));
+      const failure = before ?? attempt(() => events.append(eventLine(seq, seen)));
+      let unkept: ReturnType<typeof attempt>;
+      if (failure !== undefined) miss(seq, seen, failure.error);
       if (seen.snapshot.status === 'active' && !seen.failed) latest.set(seen.actorId, lastSeenOf(seen));
       else latest.delete(seen.actorId);
       if (seen.changed || outcomeOf(seen) !== null) {
         const record = transitionRecord(seq, seen);
-        attempt(() => transitions.append(JSON.stringify(record)));
+        unwritten.push(record);
+        if (unwritten.length > remembered) unwritten.shift();
+        unkept = attempt(writeTransitions);
         remember(record);
         for (const follower of followers) if (follower.live) deliver(follower, record);
       }
-      if (failures.length > 0) throw failures[0];
+      const failed = failure ?? unkept;
+      if (failed !== undefined) throw failed.error;
     },
     poolEvents: async (poolId, { limit, before }) => {
       const wanted = (record: TransitionRecord): boolean => record.pool_id === poolId && (before === null || record.seq < before);
@@ -147,7 +214,9 @@ export const openJournal = (options: JournalOptions): Journal => {
       if (limit <= 0 || inMemory.length >= limit || memory.whole) return limit <= 0 ? [] : inMemory.reverse();
       const mark = `"pool_id":${JSON.stringify(poolId)}`;
       const found = await scan(transitions.files(), limit, (line) => line.includes(mark), wanted);
-      return found.reverse();
+      // What could not be written is in memory only.
+      const all = new Map([...found, ...inMemory].map((record) => [record.seq, record]));
+      return [...all.values()].sort((one, other) => other.seq - one.seq).slice(0, limit);
     },
     follow: (after, listener) => {
       const follower: Follower = { cursor: after ?? lastSeq, live: after === null, stopped: false, listener };
@@ -166,8 +235,10 @@ export const openJournal = (options: JournalOptions): Journal => {
       };
     },
     lastSeq: () => lastSeq,
+    trouble: () => trouble.message(),
     close: () => {
       if (closed) return;
+      trouble.close();
       closed = true;
       for (const follower of followers) follower.stopped = true;
       followers.clear();

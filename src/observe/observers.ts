@@ -41,6 +41,8 @@ export const openObservers = (options: ObserversOptions): Observers => {
     version,
     bootId,
     onFollowerFailure: (error) => log.error({ err: error }, 'a reader of the journal failed and was cut off'),
+    onFailing: (error, message) => log.error({ err: error, observer: 'journal' }, `the journal cannot be written: ${message}`),
+    onKept: (missing) => log.info({ missing }, keptText(missing)),
   });
   const feed = createInspectFeed();
   const metrics = createMetrics({
@@ -49,7 +51,11 @@ export const openObservers = (options: ObserversOptions): Observers => {
     failures: () => new Map([...inspector.failures(), ...(feed.failures() === 0 ? [] : [['inspect feed', feed.failures()] as const])]),
   });
   const inspector = createInspector([journal, metrics, createLogLines(logger), ...others], {
-    onFailure: (observer, error) => log.error({ err: error, observer }, 'an observer failed; it is tried again at the next event'),
+    onFailure: (observer, error) => {
+      // Told in its own words, each time that it begins.
+      if (observer === journal.name && journal.trouble() !== null) return;
+      log.error({ err: error, observer }, 'an observer failed; it is tried again at the next event');
+    },
   });
   const bridge =
     inspectUrl === null ? null : createInspectorBridge({ url: inspectUrl, onTrouble: (message) => forPart(logger, 'inspector').warn(message) });
@@ -67,4 +73,10 @@ export const openObservers = (options: ObserversOptions): Observers => {
       journal.close();
     },
   };
+};
+
+const keptText = (missing: number): string => {
+  const kept = 'the journal is written again';
+  if (missing === 0) return `${kept}; no event is missing`;
+  return missing === 1 ? `${kept}; 1 event is missing, which it says` : `${kept}; ${missing} events are missing, which it says`;
 };

@@ -2,9 +2,21 @@
  * A log of lines in a bounded number of files: `name.jsonl` is written, `name.1.jsonl` … are older, the oldest goes.
  *
  * Every line is in the kernel before `append` returns (one write(2), no fsync), so it survives kill -9 of this process.
- * At opening a torn last line is cut off and kept in `name.jsonl.bad`. Knows nothing of what the lines say.
+ * At opening a torn last line is cut off and kept in `name.jsonl.bad`; where that has no room it stays where it is. Knows nothing of what the lines say.
  */
-import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 export interface SegmentOptions {
@@ -19,7 +31,7 @@ export interface SegmentOptions {
 }
 
 export interface Segments {
-  /** Throws what write(2) throws; the next line then begins on a line of its own. */
+  /** Throws what write(2) and open(2) throw; the next line then begins on a line of its own. */
   append(line: string): void;
   /** Existing files, newest first. */
   files(): readonly string[];
@@ -31,9 +43,8 @@ export const segmentFiles = (directory: string, name: string, keep: number): str
 
 export const openSegments = ({ directory, name, maxBytes, keep, head = () => [] }: SegmentOptions): Segments => {
   const current = fileOf(directory, name, 0);
-  let fd = openRepaired(current);
+  let { fd, torn } = openRepaired(current);
   let size = fstatSync(fd).size;
-  let torn = false;
 
   const write = (line: string): void => {
     const bytes = Buffer.from(`${torn ? '\n' : ''}${line}\n`);
@@ -45,16 +56,17 @@ export const openSegments = ({ directory, name, maxBytes, keep, head = () => [] 
   };
 
   const rotate = (): void => {
-    closeSync(fd);
-    try {
-      for (let age = keep - 2; age >= 0; age -= 1) {
-        const file = fileOf(directory, name, age);
-        if (existsSync(file)) renameSync(file, fileOf(directory, name, age + 1));
-      }
-    } finally {
-      fd = openSync(current, 'a', 0o640);
-      size = fstatSync(fd).size;
+    // Not again when the last time ended here: the files would move up with nothing behind them, and the oldest would go.
+    for (let age = keep - 2; age >= 0 && existsSync(current); age -= 1) {
+      const file = fileOf(directory, name, age);
+      if (existsSync(file)) renameSync(file, fileOf(directory, name, age + 1));
     }
+    // Closed only once there is another: the number of a closed one may already be that of another file.
+    const next = openSync(current, 'a', 0o640);
+    closeSync(fd);
+    fd = next;
+    size = fstatSync(fd).size;
+    torn = false;
     for (const line of head()) write(line);
   };
 
@@ -76,17 +88,28 @@ const fileOf = (directory: string, name: string, age: number): string => join(di
 /** Bytes looked at in one step, and the most that is kept of a torn line. */
 const window = 64 * 1024;
 
-const openRepaired = (file: string): number => {
+/** `torn`: what is damaged at its end is still there, since there is no room to keep it elsewhere. */
+const openRepaired = (file: string): { readonly fd: number; readonly torn: boolean } => {
   const fd = openSync(file, 'a+', 0o640);
   const { size } = fstatSync(fd);
   const good = endOfLastGoodLine(fd, size);
   if (good < size) {
     const rest = Buffer.alloc(Math.min(size - good, window));
     readSync(fd, rest, 0, rest.length, good);
-    writeFileSync(`${file}.bad`, rest, { mode: 0o640 });
+    if (!isKeptAside(`${file}.bad`, rest)) return { fd, torn: true };
     ftruncateSync(fd, good);
   }
-  return fd;
+  return { fd, torn: false };
+};
+
+const isKeptAside = (file: string, bytes: Buffer): boolean => {
+  try {
+    writeFileSync(file, bytes, { mode: 0o640 });
+    return true;
+  } catch {
+    rmSync(file, { force: true });
+    return false;
+  }
 };
 
 /** Byte offset after the last line that ends and is JSON. Lines before it are not looked at: readers pass over damage. */

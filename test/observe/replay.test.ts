@@ -91,6 +91,7 @@ describe('a fold of the journal', () => {
       what: 'state',
       recorded: 'offline.failed',
       replayed: 'offline.backingOff',
+      hole: null,
     });
   });
 

@@ -8,12 +8,17 @@ import type { CliContext } from '../context.ts';
 import { CliError, exitCodes } from '../exit.ts';
 import { printable } from '../table.ts';
 import { folding, readJournal } from './journal-file.ts';
-import { divergenceText } from './replay.ts';
+import { divergenceText, gapText } from './replay.ts';
 
 export const explainEvent = async ({ stdout }: CliContext, file: string, seq: number): Promise<void> => {
   const { found, told } = explain(await readJournal(file), seq, folding);
-  if (found === null)
-    throw new CliError(`${file}: expected a line with seq ${seq} whose actor's beginning is in the file, found none`, exitCodes.failed);
+  if (found === null) {
+    const gap = told.gaps.findLast(({ after }) => after < seq);
+    throw new CliError(
+      `${file}: expected a line with seq ${seq} whose actor's beginning is in the file, found none${gap === undefined ? '' : `; ${gapText(gap)}`}`,
+      exitCodes.failed,
+    );
+  }
   for (const line of explanationLines(found)) stdout.write(`${printable(line)}\n`);
   if (told.divergence !== null && told.divergence.seq <= seq) throw new CliError(`${file}: ${divergenceText(told.divergence)}`, exitCodes.failed);
 };
