@@ -84,7 +84,7 @@ const poolLine = (seen: Observation): Line => {
   if (outcome === 'rolled_back') return { level: 'warn', message: 'pool ready: the new spec was given up, the old one runs' };
   if (outcome === 'given_up')
     return { level: 'error', message: `pool gave up its reload: ${causeAt(seen.snapshot.context, 'reason')?.message ?? seen.to}` };
-  if (!seen.changed) return { level: 'debug', message: `pool noted ${seen.event.type}` };
+  if (!seen.changed) return noted(seen);
   const [state, child] = seen.to.split('.');
   const because = causeAt(seen.snapshot.context, 'reason');
   const why = because === null ? '' : `: ${because.message}`;
@@ -109,6 +109,15 @@ const poolLine = (seen: Observation): Line => {
     default:
       return { level: 'info', message: `pool ${seen.to}` };
   }
+};
+
+/** That what is known of a pool is not on disk is told when it begins and when it ends, not at each try. */
+const noted = ({ event, before, snapshot: { context } }: Observation): Line => {
+  const [was, is] = [causeAt(before?.context, 'memoryFailed'), causeAt(context, 'memoryFailed')];
+  if (is !== null && was?.code !== is.code)
+    return { level: 'error', message: `what is to be known of the pool after a restart cannot be kept: ${is.message}`, fields: { reason: is.code } };
+  if (is === null && was !== null) return { level: 'info', message: 'what is to be known of the pool after a restart is on disk again' };
+  return { level: 'debug', message: `pool noted ${event.type}` };
 };
 
 /** Of a reload beside the engine that serves. */

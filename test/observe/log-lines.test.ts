@@ -95,6 +95,19 @@ describe('a log line', () => {
     expect(line).toMatchObject({ backoff_ms: 1500, device_mask: '0,1' });
   });
 
+  it('of a memory that cannot be kept is written when that begins, when its reason changes and when it ends, not at each try', () => {
+    const same = { from: 'ready.healthy', to: 'ready.healthy', changed: false, event: { type: 'memory.failed' } } as const;
+    const [full, broken] = [
+      { memoryFailed: { code: 'disk_full', message: 'no room' } },
+      { memoryFailed: { code: 'state_store_failed', message: 'EIO' } },
+    ];
+    const lineAfter = (before: object, context: object) => lineFor({ ...same, before: { value: '', context: before, status: 'active' } }, context);
+    expect(lineAfter({ memoryFailed: null }, full)).toMatchObject({ level: 'error', reason: 'disk_full', msg: expect.stringContaining('no room') });
+    expect(lineAfter(full, full)).toMatchObject({ level: 'debug' });
+    expect(lineAfter(full, broken)).toMatchObject({ level: 'error', msg: expect.stringContaining('EIO') });
+    expect(lineAfter(broken, { memoryFailed: null })).toMatchObject({ level: 'info', msg: expect.stringContaining('on disk again') });
+  });
+
   it('of a machine that broke is an error that names the event', () => {
     expect(lineFor({ failed: true, event: { type: 'pool.drain' } })).toMatchObject({ level: 'error', msg: expect.stringContaining('pool.drain') });
   });

@@ -82,7 +82,7 @@ const degradations = (context: PoolContext, path: string): string[] => [
   ...(path.endsWith('suspect') ? ['suspect'] : []),
   ...(showsSuspicion(context, stateOf(path)) ? ['host_suspected'] : []),
   ...(path.endsWith('recovering') && context.leaving.again ? ['flapping'] : []),
-  ...(context.memoryFailed === null ? [] : ['state_store_failed']),
+  ...(context.memoryFailed === null ? [] : [context.memoryFailed.code]),
   ...(path === 'uninitialized.idle' && context.wanted === 'up' ? ['gpus_unknown'] : []),
 ];
 

@@ -147,6 +147,8 @@ describe('a pool that is declared', () => {
   it('writes down that its memory cannot be kept, until it can', () => {
     const pool = drive();
     pool.send({ type: 'memory.failed', cause: because('disk_full') });
+    expect(pool.view().degraded).toEqual(['disk_full']);
+    pool.send({ type: 'memory.failed', cause: because('state_store_failed') });
     expect(pool.view().degraded).toEqual(['state_store_failed']);
     pool.send({ type: 'memory.kept' });
     expect(pool.view().degraded).toEqual([]);
