@@ -253,7 +253,7 @@ export const startDaemon = async ({ config, logger, listener, version }: DaemonI
   const views: LiveViews = createLiveViews({
     node,
     since,
-    around: { machineId: environment.machineId, version, simulated, host: () => facts },
+    around: { machineId: environment.machineId, version, simulated, host: () => facts, journalTrouble: () => journal.trouble() },
     keptRestarts,
     staleMs: 3 * environment.gpuDiscoveryIntervalMs,
   });

@@ -25,7 +25,10 @@ export type RegistrationRef = ActorRefFrom<RegistrationMachine>;
 export interface LiveViewsOptions {
   readonly node: NodeRef;
   readonly since: Since;
-  readonly around: Omit<NodeSurroundings, 'registration' | 'host'> & { readonly host: () => HostFacts };
+  readonly around: Omit<NodeSurroundings, 'registration' | 'host' | 'journalTrouble'> & {
+    readonly host: () => HostFacts;
+    readonly journalTrouble: () => string | null;
+  };
   /** Restarts of a pool that are on disk: no more are shown. */
   readonly keptRestarts: Pick<KeptRestarts, 'of' | 'version'>;
   /** GPU facts older than this are marked stale. */
@@ -63,6 +66,7 @@ interface NodeMade {
   readonly node: SnapshotFrom<NodeMachine>;
   readonly registration: SnapshotFrom<RegistrationMachine> | null;
   readonly host: HostFacts;
+  readonly journalTrouble: string | null;
   readonly view: NodeView;
 }
 
@@ -127,10 +131,11 @@ export const createLiveViews = ({ node, since, around, keptRestarts, staleMs, no
   const nodeNow = (): NodeView => {
     const snapshot = node.getSnapshot();
     const registration = registrationRef()?.getSnapshot() ?? null;
-    const host = around.host();
-    if (nodeMade?.node === snapshot && nodeMade.registration === registration && nodeMade.host === host) return nodeMade.view;
-    const view = nodeView(snapshot, { ...around, host, registration: registration === null ? null : registrationView(registration) });
-    nodeMade = { node: snapshot, registration, host, view };
+    const [host, journalTrouble] = [around.host(), around.journalTrouble()];
+    const isSame = nodeMade?.node === snapshot && nodeMade.registration === registration && nodeMade.host === host;
+    if (isSame && nodeMade?.journalTrouble === journalTrouble) return nodeMade.view;
+    const view = nodeView(snapshot, { ...around, host, journalTrouble, registration: registration === null ? null : registrationView(registration) });
+    nodeMade = { node: snapshot, registration, host, journalTrouble, view };
     return view;
   };
 

@@ -22,6 +22,8 @@ export interface NodeSurroundings {
   readonly simulated: boolean;
   /** Null until registration has begun. */
   readonly registration: RegistrationView | null;
+  /** Why no history is being kept; null: it is. */
+  readonly journalTrouble: string | null;
 }
 
 export const nodeView = ({ value, context }: NodeSnapshot, around: NodeSurroundings): NodeView => {
@@ -37,7 +39,7 @@ export const nodeView = ({ value, context }: NodeSnapshot, around: NodeSurroundi
     driver_version: inventory?.driverVersion ?? null,
     cuda_version: inventory?.cudaVersion ?? null,
     gpu_error: context.gpuCause?.message ?? null,
-    degraded: degradations(value, context),
+    degraded: [...degradations(value, context), ...(around.journalTrouble === null ? [] : [`journal_failing: ${around.journalTrouble}`])],
     registration: around.registration ?? notBegun(context),
     pools: servingIds(context.roster),
     host: around.host,

@@ -197,9 +197,9 @@ describe('what is shown of a card', () => {
     expect(second).toMatchObject({ details: null, mig: null });
   });
 
-  it('is a degradation of the node, and so is a log of the kernel that cannot be read', async () => {
+  it('is a degradation of the node, and so are a log of the kernel that cannot be read and a journal that cannot be written', async () => {
     const node = await onTwoCards();
-    const around = { machineId: 'm', version: '0', host: {} as never, simulated: false, registration: null };
+    const around = { machineId: 'm', version: '0', host: {} as never, simulated: false, registration: null, journalTrouble: null };
     const degraded = () => nodeView({ value: node.value(), context: node.context() }, around).degraded;
     expect(degraded()).toEqual([]);
     kernel(node, 79, 1);
@@ -207,5 +207,7 @@ describe('what is shown of a card', () => {
     expect(degraded()).toEqual([expect.stringMatching(/^gpu_lost: 1 \(Xid 79: /), 'kernel_log_unreadable: no permission']);
     node.send({ type: 'kernel.followed', cause: null, ...tick() });
     expect(degraded()).toHaveLength(1);
+    const view = nodeView({ value: node.value(), context: node.context() }, { ...around, journalTrouble: 'ENOSPC; make room on /j' });
+    expect(view.degraded.slice(1)).toEqual(['journal_failing: ENOSPC; make room on /j']);
   });
 });

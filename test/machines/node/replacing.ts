@@ -59,7 +59,7 @@ const succeeded = async () => {
   return node;
 };
 
-const around = { machineId: 'm', version: '0', host: {} as never, simulated: false, registration: null };
+const around = { machineId: 'm', version: '0', host: {} as never, simulated: false, registration: null, journalTrouble: null };
 const shown = (node: NodeDriver) => nodeView(node.actor.getSnapshot(), around).pools;
 
 describe('a reload of a pool that is ready', () => {
