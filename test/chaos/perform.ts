@@ -74,6 +74,12 @@ export const createPerformer = (stage: Stage): Performer => {
     return target.pid;
   };
 
+  /** Where the file did not declare it, it takes the place of whatever else there is of that name. */
+  const declare = (one: Declared): void => {
+    if (!declared.has(one.id)) stage.mayCountAnew(one.id);
+    declared.set(one.id, one);
+  };
+
   const editFile = async (edit: Extract<Step, { do: 'editFile' }>['edit'], id: string): Promise<void> => {
     const original = filePools(models).find((one) => one.id === id);
     if (edit === 'break') {
@@ -81,7 +87,7 @@ export const createPerformer = (stage: Stage): Performer => {
       return house.declare('pools:\n  - id: [not, valid\n');
     }
     if (edit === 'drop' && declared.delete(id)) stage.mayCountAnew(id);
-    if (edit === 'restore' && original !== undefined) declared.set(id, original);
+    if (edit === 'restore' && original !== undefined) declare(original);
     if (edit === 'change') {
       const now = declared.get(id);
       changes += 1;
@@ -168,8 +174,10 @@ export const createPerformer = (stage: Stage): Performer => {
       }
     },
     declareOnly: async (ids) => {
-      declared.clear();
-      for (const one of filePools(models)) if (ids.includes(one.id)) declared.set(one.id, { ...one, env: { HEALED: '1' } });
+      for (const one of filePools(models)) {
+        if (ids.includes(one.id)) declare({ ...one, env: { HEALED: '1' } });
+        else declared.delete(one.id);
+      }
       await writeFileOf();
     },
   };
