@@ -7,6 +7,30 @@ import { unkillable } from '../blame.ts';
 import { causeOfError } from '../failure.ts';
 import { presentRun } from '../present.ts';
 
+/** Ends the engine with all that it started. By absolute names, since it is done in two places. */
+const ending = pool.createStateConfig({
+  invoke: {
+    id: 'stopEngine',
+    src: 'stopEngine',
+    input: ({ context }) => ({ run: presentRun(context.run) }),
+    onDone: [
+      {
+        guard: { type: 'hasSurvivors', params: ({ event }) => event.output },
+        target: '#pool.draining.stuck.waiting',
+        actions: [
+          { type: 'keepSurvivors', params: ({ event }) => event.output },
+          { type: 'noteStuck', params: ({ event }) => ({ cause: unkillable(event.output.survivors) }) },
+        ],
+      },
+      { target: '#pool.draining.releasing' },
+    ],
+    onError: {
+      target: '#pool.draining.stuck.unasked',
+      actions: { type: 'noteStuck', params: ({ event }) => ({ cause: causeOfError(event.error, 'unkillable') }) },
+    },
+  },
+});
+
 export const draining = pool.createStateConfig({
   initial: 'emptying',
   entry: { type: 'announce', params: { state: 'draining' } },
@@ -112,26 +136,7 @@ export const draining = pool.createStateConfig({
     stopping: {
       tags: 'live',
       entry: ['stopWatching', { type: 'remember', params: { phase: 'stopping' } }],
-      invoke: {
-        id: 'stopEngine',
-        src: 'stopEngine',
-        input: ({ context }) => ({ run: presentRun(context.run) }),
-        onDone: [
-          {
-            guard: { type: 'hasSurvivors', params: ({ event }) => event.output },
-            target: 'stuck',
-            actions: [
-              { type: 'keepSurvivors', params: ({ event }) => event.output },
-              { type: 'noteStuck', params: ({ event }) => ({ cause: unkillable(event.output.survivors) }) },
-            ],
-          },
-          { target: 'releasing' },
-        ],
-        onError: {
-          target: 'stuck.unasked',
-          actions: { type: 'noteStuck', params: ({ event }) => ({ cause: causeOfError(event.error, 'unkillable') }) },
-        },
-      },
+      ...ending,
     },
     stuck: {
       tags: 'live',
@@ -157,28 +162,7 @@ export const draining = pool.createStateConfig({
         /** Ending it failed: it may never have been told to. */
         unasked: { after: { stuckRetry: 'again' } },
         /** In here, so that its cards stay in quarantine meanwhile. */
-        again: {
-          invoke: {
-            id: 'stopEngine',
-            src: 'stopEngine',
-            input: ({ context }) => ({ run: presentRun(context.run) }),
-            onDone: [
-              {
-                guard: { type: 'hasSurvivors', params: ({ event }) => event.output },
-                target: 'waiting',
-                actions: [
-                  { type: 'keepSurvivors', params: ({ event }) => event.output },
-                  { type: 'noteStuck', params: ({ event }) => ({ cause: unkillable(event.output.survivors) }) },
-                ],
-              },
-              { target: '#pool.draining.releasing' },
-            ],
-            onError: {
-              target: 'unasked',
-              actions: { type: 'noteStuck', params: ({ event }) => ({ cause: causeOfError(event.error, 'unkillable') }) },
-            },
-          },
-        },
+        again: ending,
       },
     },
     releasing: {
