@@ -132,6 +132,8 @@ export type PoolReport =
       readonly hostSuspected: boolean;
       readonly restarts: number;
       readonly specHash: string;
+      /** Of the spec that it has. */
+      readonly devices: PoolSpec['devices'];
     }
   | {
       readonly type: 'admission.requested';

@@ -45,6 +45,16 @@ describe('leasing a port', () => {
     await expect(ports.lease(asks('solo--b', [first]))).rejects.toMatchObject({ reason: { details: { held_beside: true } } });
   });
 
+  it('says so of a port behind it that its own processes would need', async () => {
+    const ports = portLeases({ range: { first, last: first + 9 } });
+    const wide = (poolId: string, port: number) => ({ poolId, host: '127.0.0.1', ports: [port], sides: 1 });
+    await ports.lease(wide('solo', first + 1));
+    await expect(ports.lease(wide('solo--b', first))).rejects.toMatchObject({ reason: { details: { held_beside: true } } });
+    await expect(ports.lease(wide('a', first))).rejects.toMatchObject({
+      reason: { details: { held_beside: false }, message: expect.stringContaining(`${first}: ${first + 1} behind it, the engine of pool solo`) },
+    });
+  });
+
   it('names the process that has a port', async () => {
     const listener = spawn(process.execPath, ['-e', `require('net').createServer().listen(${first}, '127.0.0.1', () => console.log(1))`]);
     onTestFinished(() => void listener.kill('SIGKILL'));

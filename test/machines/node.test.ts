@@ -388,6 +388,26 @@ describe('pools', () => {
     }
   });
 
+  it('whose actor breaks on their way out go on with that, and come up again where they were declared anew', async () => {
+    const node = await serving({ poolId: 'a' });
+    node.send({ type: 'pools.configured', pools: [], ...tick() });
+    node.send({ type: 'pools.configured', pools: [{ spec: gpuSpec({ id: 'a', slots: 9 }), specHash: 'h9' }], ...tick() });
+    node.break('a#1');
+    const asked = node.recalls.at(-1);
+    expect(asked?.input).toMatchObject({ poolId: 'a', spec: null });
+    const run = gpuRun({ poolId: 'a', specHash: 'h1' });
+    asked?.say({ type: 'pool.recalled', pool: bootPool({ ...asked.input, run, memory: null }), ...tick() });
+    expect(node.inputs.at(-1)).toMatchObject({ orphaned: true, run: { specHash: 'h1' } });
+    node.pool('a').say({ type: 'pool.ended', poolId: 'a' });
+    expect(node.inputs.at(-1)).toMatchObject({ poolId: 'a', specHash: 'h9' });
+    // The same, of which no engine is left.
+    node.send({ type: 'pools.configured', pools: [], ...tick() });
+    node.send({ type: 'pools.configured', pools: [{ spec: gpuSpec({ id: 'a' }), specHash: 'h7' }], ...tick() });
+    node.break('a#3');
+    node.recalls.at(-1)?.say({ type: 'pool.recalled', pool: bootPool({ poolId: 'a', spec: null, run: null, memory: null }), ...tick() });
+    expect(node.inputs.at(-1)).toMatchObject({ poolId: 'a', specHash: 'h7' });
+  });
+
   it('outlive a watcher that breaks: the node names it and goes on', async () => {
     const node = await serving({ poolId: 'a' });
     node.break('registration');

@@ -89,7 +89,8 @@ export const portLeases = ({ range, quarantineMs = defaultQuarantineMs, mono = (
   };
 
   /** By the other engine of the same pool, which makes way for it where nothing else helps. */
-  const isHeldBeside = (choice: readonly number[], poolId: string): boolean => choice.some((port) => leased.get(port) === otherBerthOf(poolId));
+  const isHeldBeside = (choice: readonly number[], poolId: string, sides: number): boolean =>
+    choice.some((port) => portsOf({ poolId, port, sides }).some((one) => leased.get(one) === otherBerthOf(poolId)));
   /** In words. */
   const holderOf = async (port: number): Promise<string> => {
     const holder = leased.get(port);
@@ -115,7 +116,12 @@ export const portLeases = ({ range, quarantineMs = defaultQuarantineMs, mono = (
         before.set(poolId, port);
         return port;
       }
-      throw ports === null ? noneInRange(choice, sides, isHeldBeside(choice, poolId)) : await noneOf(ports, isHeldBeside(choice, poolId), holderOf);
+      const heldBeside = isHeldBeside(choice, poolId, sides);
+      // It may be one behind it that is not free.
+      const culprit = (port: number): number => portsOf({ poolId, port, sides }).find((one) => !isFreeFor(one, poolId)) ?? port;
+      throw ports === null
+        ? noneInRange(choice, sides, heldBeside)
+        : await noneOf(ports, heldBeside, async (port) => toldOf(port, culprit(port), await holderOf(culprit(port))));
     },
     adopt: (band) => {
       for (const port of portsOf(band)) leased.set(port, band.poolId);
@@ -172,9 +178,11 @@ const wrongHost = (host: string): CauseError =>
 /** Of many only the first are told. */
 const mostHolders = 4;
 
-const noneOf = async (ports: readonly number[], heldBeside: boolean, holderOf: (port: number) => Promise<string>): Promise<CauseError> => {
+const toldOf = (port: number, culprit: number, holder: string): string => `${port}: ${culprit === port ? '' : `${culprit} behind it, `}${holder}`;
+
+const noneOf = async (ports: readonly number[], heldBeside: boolean, tell: (port: number) => Promise<string>): Promise<CauseError> => {
   const held = [];
-  for (const port of ports.slice(0, mostHolders)) held.push(`${port}: ${await holderOf(port)}`);
+  for (const port of ports.slice(0, mostHolders)) held.push(await tell(port));
   const found = `${held.join(', ')}${held.length < ports.length ? ', …' : ''}`;
   return new CauseError({
     code: 'port_conflict',

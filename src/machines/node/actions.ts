@@ -15,7 +15,7 @@ import { attachedSpec } from '../pool/attached.ts';
 import type { PoolInput } from '../pool/context.ts';
 import type { BootPool, Cause, GpuFinding, Handoff, HandoffOutcome, Inventory, PoolOrigin, Stamp, XidReport } from '../vocabulary.ts';
 import type { RosterNote } from './actors.ts';
-import { type Birth, birthOf, declaredPool } from './birth.ts';
+import { type Birth, birthOf } from './birth.ts';
 import { struckBy, tellDevices, withCards } from './cards.ts';
 import type { NodeContext } from './context.ts';
 import { acknowledgeDrains, announceDrain, type Letter, notesOnEnd, toBlocked, toRegistration } from './letters.ts';
@@ -90,10 +90,7 @@ export const node = base.extend({
       enqueue.stopChild(entry.actorId);
       enqueue.assign({ ledger: release(context.ledger, berth) });
       for (const note of notesOnEnd(entry)) enqueue.sendTo('roster', note);
-      const moves = vacate(noMoves(context), context, berth);
-      const pool = context.stopping === null && entry.successor !== null && declaredPool({ ...entry.successor, origin: 'file' }, berth);
-      const birth = pool === false ? null : birthOf(pool, moves.spawned + 1, context.inventory);
-      perform(enqueue, birth === null ? moves : bear(moves, birth));
+      perform(enqueue, vacate(noMoves(context), context, berth));
     }),
     /**
      * Its record and memory are read again, so that its engine is adopted by the next actor. Until then it stays a child, since it is still
@@ -111,7 +108,9 @@ export const node = base.extend({
       enqueue.assign({ troubles: [...context.troubles, trouble].slice(-16) });
       const moves = giveUpRising(change(noMoves(context), poolId, { crashes }), context, poolId, trouble, null);
       perform(enqueue, moves);
-      const { origin, declared, overrides, former, handoff } = moves.roster[poolId] ?? broken;
+      const { origin, overrides, former, handoff, leaving, ...entry } = moves.roster[poolId] ?? broken;
+      // One that was on its way out is an orphan to the next actor, which goes on with that.
+      const declared = leaving ? null : entry.declared;
       if (crashes > mostCrashes) return;
       enqueue.spawnChild('recallPool', {
         id: `recall-${actorId}`,
@@ -147,7 +146,7 @@ export const node = base.extend({
       if (entry === undefined) return;
       const { state, live, ready, draining, slotsFree, slotsTotal, hostSuspected, restarts, specHash } = report;
       const kept = { state, live, ready, draining, slotsFree, slotsTotal, hostSuspected, restarts, specHash };
-      const moves = change(noMoves(context), poolId, { report: kept, ...movedTo(entry, specHash) });
+      const moves = change(noMoves(context), poolId, { report: kept, ...movedTo(entry, report.devices) });
       perform(enqueue, isServing(entry) ? takeNext(moves, context, publicIdOf(poolId)) : moves);
       // What it holds of its cards has changed.
       if (entry.report?.state !== state && (state === 'ready' || state === 'offline')) enqueue.sendTo('gpus', { type: 'gpus.look' });

@@ -11,17 +11,18 @@ export interface Birth {
 }
 
 /** Where it stands in the roster, beside what is known of the pool itself. */
-export type Standing = Partial<Pick<RosterEntry, 'crashes' | 'role' | 'order' | 'next' | 'pinned'>>;
+export type Standing = Partial<Pick<RosterEntry, 'crashes' | 'role' | 'order' | 'next' | 'pinned' | 'successor'>>;
 
 /**
  * An engine that runs goes on under the spec it was started with, also when that is no longer the declared one. Null: neither
  * a declaration nor an engine, so there is nothing to make a pool of.
  */
 export const birthOf = (pool: BootPool, number: number, inventory: Inventory | null, standing: Standing = {}): Birth | null => {
-  const { crashes = 0, role = 'serving', order = null, next = null, pinned = null } = standing;
+  const { crashes = 0, role = 'serving', order = null, next = null, pinned = null, successor = null } = standing;
   const { poolId, origin, memory, handoff } = pool;
   // The same engine under new times: those are taken up at once.
-  const run = pool.run !== null && pool.spec !== null && pool.run.specHash === pool.specHash ? { ...pool.run, spec: pool.spec } : pool.run;
+  const own = [pool, pool.former].find((one) => one !== null && one.specHash === pool.run?.specHash)?.spec ?? null;
+  const run = pool.run !== null && own !== null ? { ...pool.run, spec: own } : pool.run;
   const spec = run?.spec ?? pool.spec;
   const specHash = run?.specHash ?? pool.specHash;
   if (spec === null || specHash === null) return null;
@@ -41,7 +42,7 @@ export const birthOf = (pool: BootPool, number: number, inventory: Inventory | n
       origin,
       declared,
       overrides: pool.overrides,
-      former: isOrdered ? { spec, specHash } : pending,
+      former: isOrdered ? (pool.former ?? { spec, specHash }) : pending,
       handoff,
       devices,
       pinned: run?.gpus ?? gpus,
@@ -50,7 +51,7 @@ export const birthOf = (pool: BootPool, number: number, inventory: Inventory | n
       report: null,
       adopting: run !== null,
       crashes,
-      successor: null,
+      successor,
       leaving: declared === null,
       role,
       order,

@@ -18,9 +18,9 @@ export const guards = {
   hasSettled: ({ context }: Args) => hasSettled(context.roster),
   isUnknownPool: ({ context }: Args, params: { poolId: string }) => servingOf(context.roster, publicIdOf(params.poolId)) === null,
   isServing: ({ context }: Args, params: { poolId: string }) => context.roster[params.poolId]?.role === 'serving',
-  /** What another order took the place of says nothing of that one. */
+  /** What another order took the place of says nothing of that one, nor does one that the end of its node cut off. */
   settlesItsOrder: ({ context }: Args, params: { poolId: string; cause: Cause | null }) =>
-    context.roster[params.poolId]?.role === 'serving' && params.cause?.code !== 'superseded',
+    context.stopping === null && context.roster[params.poolId]?.role === 'serving' && params.cause?.code !== 'superseded',
   isRising: ({ context }: Args, params: { poolId: string }) => context.roster[params.poolId]?.role === 'rising',
   risesReady: ({ context }: Args, params: { poolId: string; outcome: ReloadOutcome }) =>
     context.roster[params.poolId]?.role === 'rising' && params.outcome === 'reloaded',

@@ -43,15 +43,16 @@ export const fileMoves = (before: Moves, node: Node, pools: readonly Declaration
   const steps: readonly ((moves: Moves) => Moves)[] = [
     ...removed.map((id) => withServing(id, (moves, entry) => removal(moves, entry, stamp))),
     ...changed.map((declared) =>
-      withServing(declared.spec.id, (moves, entry) =>
-        orderReload(fileCounts(moves, entry), node, entry, {
+      withServing(declared.spec.id, (moves, entry) => {
+        const order: ReloadOrder = {
           type: 'pool.reload',
           ...declared,
           operationId: `file-${declared.specHash}`,
           ...(asksToStart(entry, declared) ? {} : { byDeclaration: true }),
           ...stamp,
-        }),
-      ),
+        };
+        return orderReload(adjustRunning(fileCounts(moves, entry), entry, order), node, entry, order);
+      }),
     ),
     ...adjusted.map((declared) =>
       withServing(declared.spec.id, (moves, entry) => {
@@ -105,7 +106,7 @@ export const raiseAll = (
 
 const standingOf = (roster: Roster, berth: string): Standing => {
   const before = roster[berth];
-  if (before !== undefined) return { crashes: before.crashes, role: before.role, next: before.next };
+  if (before !== undefined) return { crashes: before.crashes, role: before.role, next: before.next, successor: before.successor };
   return { role: servingOf(roster, publicIdOf(berth)) === null ? 'serving' : 'retiring' };
 };
 
@@ -123,12 +124,12 @@ const removal = (moves: Moves, entry: RosterEntry, { at, mono }: Stamp): Moves =
 
 /**
  * What an order goes back to where it comes to nothing: what counted before the first of those whose outcome is not known. A pool that is
- * ready alone has had all outcomes; one whose engine has no part in what is ordered will be told of none.
+ * ready alone has had all outcomes; of what its engine has no part in none will be told.
  */
 const formerOf = ({ roster }: Moves, { poolId, report, next, former, declared }: RosterEntry, { specHash }: ReloadOrder): Declaration | null => {
-  const isSettled = report?.state === 'ready' && next === null && besideOf(roster, poolId)?.role !== 'rising';
-  if (!isSettled) return former ?? declared;
-  return report.specHash === specHash ? null : declared;
+  const isAlone = next === null && besideOf(roster, poolId)?.role !== 'rising';
+  const pending = isAlone && report?.state === 'ready' ? null : former;
+  return isAlone && report?.specHash === specHash ? pending : (pending ?? declared);
 };
 
 /** What the file said while another engine rose for it is not lost with that engine: the pool rests with it. */
@@ -159,7 +160,9 @@ const adjust = (moves: Moves, entry: RosterEntry, declared: Declaration, { at, m
   const beside = besideOf(moves.roster, entry.poolId);
   const engines = beside?.role === 'rising' ? [entry, beside] : [entry];
   const next = entry.next?.specHash === declared.specHash ? { ...entry.next, spec: declared.spec } : entry.next;
-  return engines.reduce((so, one) => write(so, one, event), change(moves, entry.poolId, { declared, next }));
+  const risen =
+    beside?.order?.specHash === declared.specHash ? change(moves, beside.poolId, { order: { ...beside.order, spec: declared.spec } }) : moves;
+  return engines.reduce((so, one) => write(so, one, event), change(risen, entry.poolId, { declared, next }));
 };
 
 /** The engine that runs has no part in what is changed. */

@@ -9,7 +9,7 @@ import { otherBerthOf, publicIdOf } from '../policies/berths.ts';
 import { lacksRoom } from '../policies/lacks-room.ts';
 import { besideOf, type Declaration, type RosterEntry, redeclared, servingOf, withoutEntry } from '../policies/roster.ts';
 import type { Cause, Stamp } from '../vocabulary.ts';
-import { birthOf } from './birth.ts';
+import { birthOf, declaredPool } from './birth.ts';
 import type { NodeContext } from './context.ts';
 import { bear, change, keepDeclared, type Moves, write } from './moves.ts';
 
@@ -80,14 +80,18 @@ export const giveUpRising = (moves: Moves, node: Node, berth: string, cause: Cau
 export const settleOrder = (moves: Moves, berth: string, outcome: ReloadOutcome): Moves => {
   const entry = moves.roster[berth];
   if (entry === undefined || entry.former === null) return moves;
-  const isBack = outcome !== 'reloaded' && entry.report?.specHash === entry.former.specHash;
+  const isBack = outcome !== 'reloaded' && entry.report?.specHash !== entry.declared?.specHash;
   const changes = isBack ? redeclared(entry, entry.former) : {};
   return keepDeclared(change(moves, berth, { ...changes, former: null }), berth);
 };
 
-/** What was in the berth is gone. */
-export const vacate = (moves: Moves, node: Node, berth: string): Moves =>
-  takeNext({ ...moves, roster: withoutEntry(moves.roster, berth) }, node, publicIdOf(berth));
+/** What was in the berth is gone. What was declared to come after it comes, but where the node takes its engines with it. */
+export const vacate = (moves: Moves, node: Node, berth: string): Moves => {
+  const successor = node.stopping === null ? (moves.roster[berth]?.successor ?? null) : null;
+  const empty = { ...moves, roster: withoutEntry(moves.roster, berth) };
+  const birth = successor && birthOf(declaredPool({ ...successor, origin: 'file' }, berth), empty.spawned + 1, node.inventory);
+  return birth === null ? takeNext(empty, node, publicIdOf(berth)) : bear(empty, birth);
+};
 
 /** An order that waits is carried out once the pool is ready and the other berth free, or once the pool is down. */
 export const takeNext = (moves: Moves, node: Node, poolId: string): Moves => {

@@ -34,7 +34,7 @@ export interface RosterEntry {
   readonly told: 'nothing' | 'matched' | 'unmatched';
   /** Why they do not match, as it was told; null: they do, or nothing was told. */
   readonly lacks: ReasonCode | null;
-  readonly report: Omit<Extract<PoolReport, { type: 'pool.changed' }>, 'type' | 'poolId'> | null;
+  readonly report: Omit<Extract<PoolReport, { type: 'pool.changed' }>, 'type' | 'poolId' | 'devices'> | null;
   /** Its recorded engine is being identified. */
   readonly adopting: boolean;
   readonly crashes: number;
@@ -87,11 +87,11 @@ export const besideOf = (roster: Roster, berth: string): RosterEntry | null => r
 export const addresseeOf = (roster: Roster, { poolId, incarnation }: Pick<Handoff, 'poolId' | 'incarnation'>): RosterEntry | null =>
   (incarnation === null ? undefined : roster[poolId]) ?? servingOf(roster, publicIdOf(poolId));
 
-/** It has taken up what is declared of it: other cards, of which it has been told nothing. */
-export const movedTo = ({ declared, devices }: RosterEntry, specHash: string): Partial<RosterEntry> =>
-  declared?.specHash !== specHash || JSON.stringify(declared.spec.devices) === JSON.stringify(devices)
+/** It has a spec of other cards than it had, of which it has been told nothing. */
+export const movedTo = (entry: RosterEntry, devices: PoolSpec['devices']): Partial<RosterEntry> =>
+  entry.origin === 'attached' || JSON.stringify(devices) === JSON.stringify(entry.devices)
     ? {}
-    : { devices: declared.spec.devices, pinned: null, told: 'nothing', lacks: null };
+    : { devices, pinned: null, told: 'nothing', lacks: null };
 
 /** Another engine comes up beside the one that serves, or is to as soon as it can. */
 export const isBeingReplaced = (roster: Roster, poolId: string): boolean => {

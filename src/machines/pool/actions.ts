@@ -50,6 +50,10 @@ import {
 import { changed } from './reports.ts';
 import { base } from './setup.ts';
 
+/** What was ordered meanwhile takes the place of what was recorded, but for an order of before that ends sooner. */
+const sooner = (recalled: Drain, ordered: Drain | null): Drain =>
+  ordered === null || (recalled.why === 'operator' && recalled.deadlineMs <= ordered.deadlineMs) ? recalled : ordered;
+
 const drainOf = (context: PoolContext, event: unknown, why: DrainWhy, deadlineMs: number | null): Drain => ({
   why,
   deadlineMs: deadlineMs ?? context.spec.timeouts.drain_ms,
@@ -160,7 +164,7 @@ export const pool = base.extend({
     forgetRecorded: assign({ recorded: null }),
     recallDrain: assign(({ context, event }) => ({
       proof: context.recorded?.proof ?? null,
-      drain: recalledDrain(context, stampOf(event)),
+      drain: sooner(recalledDrain(context, stampOf(event)), context.wanted === 'down' ? context.drain : null),
       recorded: null,
     })),
     /** What is left of its grace, but time to be asked: the daemon that gave it was away. */

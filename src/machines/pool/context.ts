@@ -158,7 +158,7 @@ export const initialContext = (input: PoolInput): PoolContext => ({
   specHash: input.specHash,
   nextSpec: null,
   reload: reloadOf(input),
-  wanted: input.orphaned ? 'down' : (input.memory?.wanted ?? (input.spec.preload || input.beside !== null ? 'up' : 'down')),
+  wanted: input.orphaned ? 'down' : (recalledWish(input) ?? (input.spec.preload || input.beside !== null ? 'up' : 'down')),
   removing: input.orphaned,
   shuttingDown: false,
   reason: recalledReason(input),
@@ -184,6 +184,9 @@ export const initialContext = (input: PoolInput): PoolContext => ({
   memoryFailed: null,
   samples: { at: null, outcome: null, load: null, vramUsedBytes: null, progress: noProgress },
 });
+
+/** What was wanted of it; null: nobody said. One that went because nobody declared it any more, and is declared again, was never ordered down. */
+const recalledWish = ({ memory }: PoolInput): Wanted | null => (memory === null || memory.drain?.why === 'remove' ? null : memory.wanted);
 
 /** Nothing of the pool runs, as was ordered. Of an engine that is to end, the chart says why. */
 const recalledReason = ({ run, memory, orphaned }: PoolInput): Blame | null =>

@@ -53,7 +53,7 @@ export const turnsBackFor = ({ removing, shuttingDown, wanted, nextSpec }: PoolC
 /** The spec that runs is kept to go back to; one that was never ready is not. */
 export const takeUpSpec = (context: PoolContext, event: Extract<PoolCommand, { type: 'pool.reload' }>): Changes => {
   const { spec, specHash, operationId, at } = event;
-  if (staysDown(context, event)) return { nextSpec: { spec, specHash } };
+  if (staysDown(context, event)) return { nextSpec: { spec, specHash }, reload: null };
   const runs = context.proof !== null || (context.recorded?.proof ?? null) !== null;
   const running = runs ? { spec: context.spec, specHash: context.specHash } : null;
   return {
@@ -80,9 +80,10 @@ export const rollBack = ({ reload, reason }: PoolContext): Changes =>
     ? {}
     : { ...reload.previous, engine: null, model: null, reload: { ...reload, gaveUp: { code: reason.code, message: reason.message } } };
 
-/** The engine of the old spec goes on: it has not been ended yet. */
-export const cancelReload = ({ reload }: PoolContext): Changes => ({
+/** The engine of the old spec goes on: it has not been ended yet. Times that it has no part in stay as they were declared meanwhile. */
+export const cancelReload = ({ reload, nextSpec, specHash, run }: PoolContext): Changes => ({
   nextSpec: null,
+  ...(nextSpec?.specHash === specHash && { spec: nextSpec.spec, run: run && { ...run, spec: nextSpec.spec } }),
   reload: reload && { ...reload, gaveUp: { code: 'operator', message: 'resumed before the old engine was ended' } },
 });
 

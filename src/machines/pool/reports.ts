@@ -17,6 +17,7 @@ export const changed = (context: PoolContext, state: PoolState): PoolReport => {
     hostSuspected: showsSuspicion(context, state),
     restarts: context.restart.count,
     specHash: context.specHash,
+    devices: context.spec.devices,
   };
 };
 

@@ -27,5 +27,6 @@ export const report = (poolId: string, state: PoolState, facts: Partial<Extract<
   hostSuspected: false,
   restarts: 0,
   specHash: 'h1',
+  devices: [0],
   ...facts,
 });

@@ -113,6 +113,20 @@ describe('an engine that is ours goes on where it was', () => {
     expect(pool.where()).toBe('draining.stopping');
   });
 
+  it('draining, and drained meanwhile: with what ends sooner, and never for longer than was ordered', async () => {
+    for (const [why, leftMs, deadlineMs, told] of [
+      ['operator', 600_000, 5_000, { why: 'operator', deadlineMs: 5_000 }],
+      ['operator', 4_000, 5_000, { why: 'operator', deadlineMs: 4_000 }],
+      ['reload', 600_000, 5_000, { why: 'operator', deadlineMs: 5_000 }],
+    ] as const) {
+      const drain = { why, deadlineMono: 1_000_000 + leftMs, bootId: 'boot' };
+      const pool = await adopted(recordedInput('emptying', { drain }), { type: 'pool.drain', deadlineMs });
+      expect(pool.context().drain).toMatchObject(told);
+      await pool.pass(told.deadlineMs);
+      expect(pool.where()).toBe('draining.stopping');
+    }
+  });
+
   it('draining for its health: an order has its own deadline, not what is left of the grace', async () => {
     const drain = { why: 'health', deadlineMono: 1_030_000, bootId: 'boot' } as const;
     for (const [input, why] of [

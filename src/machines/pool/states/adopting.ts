@@ -92,6 +92,7 @@ export const adopting = pool.createStateConfig({
     },
   },
   on: {
+    'pool.start': { guard: 'isManaged', actions: ['wantUp', 'endDrain', 'saveMemory'] },
     'pool.drain': {
       actions: ['wantDown', { type: 'beginDrain', params: ({ event }) => ({ why: 'operator', deadlineMs: event.deadlineMs }) }, 'saveMemory'],
     },
@@ -100,7 +101,7 @@ export const adopting = pool.createStateConfig({
     'pool.reload': [
       { guard: { type: 'changesSpec', params: ({ event }) => event }, actions: ['takeUpSpec', 'saveMemory'] },
       { guard: { type: 'staysDown', params: ({ event }) => event } },
-      { actions: ['wantUp', 'saveMemory'] },
+      { actions: ['wantUp', 'endDrain', 'saveMemory'] },
     ],
     'gpus.unmatched': { actions: { type: 'loseGpus', params: ({ event }) => event } },
   },
