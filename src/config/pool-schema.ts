@@ -153,7 +153,7 @@ const health = map({
     'Longest answer to a progress probe. Work that stands still for four times that is `wedged`.',
   ),
   failures: described(v.optional(whole(1, 100), 3), 'Failed probes in a row after which the pool leaves ready.'),
-  canary: described(v.optional(yesOrNo(), false), 'Ask an idle engine for one token now and then.'),
+  canary: described(v.optional(yesOrNo(), false), 'Ask an idle engine for one token at every fifteenth probe, and at each once none came.'),
 });
 
 const restart = map({

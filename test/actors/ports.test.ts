@@ -57,7 +57,11 @@ describe('leasing a port', () => {
 
   it('names the process that has a port', async () => {
     const listener = spawn(process.execPath, ['-e', `require('net').createServer().listen(${first}, '127.0.0.1', () => console.log(1))`]);
-    onTestFinished(() => void listener.kill('SIGKILL'));
+    onTestFinished(async () => {
+      const ended = once(listener, 'exit');
+      listener.kill('SIGKILL');
+      await ended;
+    });
     await once(listener.stdout, 'data');
     await expect(portLeases({ range }).lease(asks('a', [first]))).rejects.toMatchObject({
       reason: { message: expect.stringMatching(new RegExp(`${first}: pid ${listener.pid} \\(.+\\)\\)`)) },
