@@ -80,7 +80,7 @@ tests:
             exp_annotations:
               summary: pool down on n is wanted and has not been ready for 15 minutes
               description: pool-managerd status down names the reason. Loading a very large model may take as long.
-      - eval_time: 5m
+      - eval_time: 3m
         alertname: PoolFailed
         exp_alerts: []
       - eval_time: 7m
