@@ -94,18 +94,18 @@ export const createLiveViews = ({ node, since, around, keptRestarts, staleMs, no
   const registrationRef = (): RegistrationRef | null => (childOf('registration') as RegistrationRef | undefined) ?? null;
 
   const pool = (id: string): PoolStatus | null => {
-    const ref = poolRef(id);
-    if (ref === null) {
+    const { context } = node.getSnapshot();
+    const entry = servingOf(context.roster, id);
+    const ref = entry && refOf(entry);
+    if (entry === null || ref === null) {
       made.delete(id);
       return null;
     }
-    const { context } = node.getSnapshot();
     const snapshot = ref.getSnapshot();
     const inventory = latest(context);
     const kept = keptRestarts.of(snapshot.context.poolId);
-    const entry = servingOf(context.roster, id);
     const isAtRest = snapshot.context.reload === null && snapshot.context.nextSpec === null;
-    const differs = entry !== null && isAtRest && differsFromDeclared(context.roster, entry);
+    const differs = isAtRest && differsFromDeclared(context.roster, entry);
     const before = made.get(id);
     if (before !== undefined && before.snapshot === snapshot && before.inventory === inventory && before.kept === kept && before.differs === differs)
       return before.view;
