@@ -1,8 +1,8 @@
 /**
  * Follows the pools file: reads it again when it has changed and been quiet for a moment, or when told to, and tells the node.
  *
- * Where it cannot be watched it is looked at. A file that is not valid is told as such and changes nothing. Never two readings at once. What changed between the first
- * reading of the file and the watching of it is found when the watching begins.
+ * Where it cannot be watched it is looked at. A file that is not valid is told as such and changes nothing. Never two readings at
+ * once. What changed between the first reading of the file and the watching of it is found when the watching begins.
  */
 import { type FSWatcher, watch } from 'chokidar';
 import { stamp } from '../clock.ts';

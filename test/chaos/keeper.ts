@@ -78,6 +78,7 @@ export const keepDaemon = ({ house, env, violated }: KeeperDeps): Keeper => {
       life.beginning.signal('SIGKILL');
       await life.beginning.ended;
     } else if (signal === 'SIGTERM' && ended.code !== 0) violated(`the daemon ended with ${said(ended)} on SIGTERM`);
+    else if (ended.stderr.includes('a bug of pool-managerd')) violated(`the daemon said at its end: ${ended.stderr.slice(-2_000)}`);
     for (const { msg, level } of life.daemon.log()) if (level === 'fatal') violated(`the daemon said: ${msg}`);
     judge(signal === 'SIGKILL' ? last : null);
   };

@@ -257,9 +257,15 @@ const daemonOf = (child: Child, url: string, token: string | null): Daemon => ({
   signal: (signal) => void child.process.kill(signal),
   end: (signal = 'SIGTERM') => {
     child.process.kill(signal);
-    return child.ended;
+    return child.ended.then(withoutBug);
   },
 });
+
+/** What a daemon calls a bug of its own is no way to end, with whatever code. */
+const withoutBug = (ended: Ended): Ended => {
+  if (ended.stderr.includes('a bug of pool-managerd')) throw new Error(`the daemon said at its end: ${ended.stderr.slice(-2_000)}`);
+  return ended;
+};
 
 const runsOf = (stateDir: string, id: string): readonly EngineRun[] =>
   [id, secondBerthOf(id)]

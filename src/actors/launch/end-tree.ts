@@ -1,9 +1,9 @@
 /**
  * Ends a whole tree: the signal once, grace, then KILL until nothing is left or the wait is over.
  *
- * The signal goes to the root's group, of which whoever is stopped is continued; what is left once the root has gone gets it too, once. KILL goes to every member, each
- * proven by its start time. What appears meanwhile is looked for before the end is believed. Reports survivors, never rejects
- * for them.
+ * The signal goes to the root's group, of which whoever is stopped is continued; what is left once the root has gone gets it
+ * too, once. KILL goes to every member, each proven by its start time. What appears meanwhile is looked for before the end is
+ * believed. Reports survivors, never rejects for them.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { RunRecord } from '../../machines/vocabulary.ts';

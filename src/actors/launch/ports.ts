@@ -2,7 +2,8 @@
  * Which pool has which port. In this process only: a restarted daemon adopts the ports of the records it finds.
  *
  * A port is leased when no other pool has it or had it in the last 20 s, and when it can be bound right now. A pool gets the
- * one it had before, if it is free. Engines of several processes get side ports right behind it, by the same rules. Who takes a port between lease and bind is found by the listener's owner.
+ * one it had before, if it is free. Engines of several processes get side ports right behind it, by the same rules. Who takes a
+ * port between lease and bind is found by the listener's owner.
  */
 import { createServer } from 'node:net';
 import { pid as ownPid } from 'node:process';

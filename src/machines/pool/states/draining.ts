@@ -1,11 +1,13 @@
 /**
  * Not dispatchable, on the way down. `stopping` is the only place that ends an engine; `releasing` waits until its VRAM is
- * back; `stuck` is an engine that will not die, which is ended `again` now and then. What is wanted meanwhile is noted and takes effect at `offline`.
+ * back; `stuck` is an engine that will not die, which is ended `again` now and then. What is wanted meanwhile is noted and takes
+ * effect at `offline`.
  */
 import { pool } from '../actions.ts';
 import { unkillable } from '../blame.ts';
 import { causeOfError } from '../failure.ts';
 import { presentRun } from '../present.ts';
+import { adjusting } from './adjusting.ts';
 
 /** Ends the engine with all that it started. By absolute names, since it is done in two places. */
 const ending = pool.createStateConfig({
@@ -78,10 +80,7 @@ export const draining = pool.createStateConfig({
       },
       on: {
         'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
-        'spec.adjusted': {
-          guard: { type: 'isOfOwnSpec', params: ({ event }) => event },
-          actions: [{ type: 'adjustSpec', params: ({ event }) => event }, 'stopWatching', { type: 'startWatching', params: { pace: 'emptying' } }],
-        },
+        ...adjusting('emptying'),
         // Entered anew, so that the deadline counts from the order. What drains for its health must not recover against one.
         'pool.drain': {
           guard: { type: 'drainGoesFirst', params: ({ event }) => event },

@@ -2,6 +2,7 @@
 import { pool } from '../actions.ts';
 import { causeOfError } from '../failure.ts';
 import { presentRun } from '../present.ts';
+import { adjusting } from './adjusting.ts';
 import { startTimedOut } from './start-limit.ts';
 
 export const loading = pool.createStateConfig({
@@ -31,10 +32,7 @@ export const loading = pool.createStateConfig({
     },
   },
   on: {
-    'spec.adjusted': {
-      guard: { type: 'isOfOwnSpec', params: ({ event }) => event },
-      actions: [{ type: 'adjustSpec', params: ({ event }) => event }, 'stopWatching', { type: 'startWatching', params: { pace: 'loading' } }],
-    },
+    ...adjusting('loading'),
     'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
     'handoff.appeared': [
       {

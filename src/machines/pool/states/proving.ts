@@ -3,6 +3,7 @@ import { healthGraceMs } from '../../policies/limits.ts';
 import { pool } from '../actions.ts';
 import { causeOfError } from '../failure.ts';
 import { presentRun } from '../present.ts';
+import { adjusting } from './adjusting.ts';
 import { startTimedOut, tooLate } from './start-limit.ts';
 
 export const proving = pool.createStateConfig({
@@ -55,10 +56,7 @@ export const proving = pool.createStateConfig({
     ],
   },
   on: {
-    'spec.adjusted': {
-      guard: { type: 'isOfOwnSpec', params: ({ event }) => event },
-      actions: [{ type: 'adjustSpec', params: ({ event }) => event }, 'stopWatching', { type: 'startWatching', params: { pace: 'steady' } }],
-    },
+    ...adjusting('steady'),
     'engine.loadChanged': { actions: { type: 'keepLoad', params: ({ event }) => event } },
     'handoff.appeared': [
       {

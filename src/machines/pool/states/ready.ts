@@ -2,6 +2,7 @@
 import { graceMs } from '../../policies/limits.ts';
 import { pool } from '../actions.ts';
 import { unexplained } from '../blame.ts';
+import { adjusting } from './adjusting.ts';
 
 export const ready = pool.createStateConfig({
   initial: 'healthy',
@@ -75,11 +76,7 @@ export const ready = pool.createStateConfig({
         { type: 'keepLoad', params: ({ event }) => event },
       ],
     },
-    // Those who watch begin anew, by the new times.
-    'spec.adjusted': {
-      guard: { type: 'isOfOwnSpec', params: ({ event }) => event },
-      actions: [{ type: 'adjustSpec', params: ({ event }) => event }, 'stopWatching', { type: 'startWatching', params: { pace: 'steady' } }],
-    },
+    ...adjusting('steady'),
     'engine.gone': {
       guard: 'isManaged',
       target: '#pool.draining.explaining',
