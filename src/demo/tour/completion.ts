@@ -27,20 +27,39 @@ export const complete = async (endpoint: string, tokens: number, signal: AbortSi
   return { tokens: predicted, text: content, ms: performance.now() - began };
 };
 
-/** As many tokens as the engine needs for some seconds, going by what it did before. */
-export const tokensFor = (ms: number, { tokens, ms: took }: Completed): number =>
-  Math.max(fewestTokens, Math.min(mostTokens, Math.round((tokens / took) * ms)));
+export interface Work {
+  readonly requests: number;
+  /** Of each. */
+  readonly tokens: number;
+}
 
+/** Work for some seconds, going by what the engine did before. */
+export const workFor = (ms: number, { tokens, ms: took }: Completed): Work => workOf((tokens / took) * ms);
+
+/** Null: more is not asked of an engine. */
+export const heavierThan = ({ requests, tokens }: Work): Work | null =>
+  requests === mostRequests && tokens === mostTokens ? null : workOf(requests * tokens * 8);
+
+/** What does not fit in one request is asked in several at once; those that find no slot wait within the engine. */
+const workOf = (tokens: number): Work => ({
+  requests: Math.max(1, Math.min(mostRequests, Math.ceil(tokens / mostTokens))),
+  tokens: Math.round(Math.max(fewestTokens, Math.min(mostTokens, tokens))),
+});
+
+const mostRequests = 8;
 const fewestTokens = 16;
-/** Fits in the context of a slot; the tiny model takes seconds for it. */
+/** Fits in the context of a slot. */
 const mostTokens = 1_000;
 
-/** A request that goes on; whether it has ended can be asked. */
-export const beginCompletion = (endpoint: string, tokens: number, signal: AbortSignal) => {
+/** Work that goes on; whether it has ended can be asked. */
+export const beginWork = (endpoint: string, { requests, tokens }: Work, signal: AbortSignal) => {
   let over = false;
-  const done = complete(endpoint, tokens, signal).finally(() => {
-    over = true;
-  });
+  const began = performance.now();
+  const done = Promise.all(Array.from({ length: requests }, () => complete(endpoint, tokens, signal)))
+    .then((completed) => ({ tokens: completed.reduce((sum, one) => sum + one.tokens, 0), ms: performance.now() - began }))
+    .finally(() => {
+      over = true;
+    });
   done.catch(() => undefined);
   return { done, isOver: () => over };
 };

@@ -1,19 +1,19 @@
 /** The steps of the tour: what is done to the pool at each, and what must be seen of it. The order is the story. */
-import { type Pool, poolSchema } from '../../cli/answers.ts';
 import { withId } from '../../cli/client.ts';
 import { nodeId } from '../daemon-process.ts';
 import { engineProcesses } from '../engines.ts';
 import { heartbeatText } from '../history.ts';
 import { mainPool } from '../house.ts';
-import { beginCompletion, type Completed, complete, isBusy, tokensFor } from './completion.ts';
+import { type Completed, complete, heavierThan, type Work, workFor } from './completion.ts';
+import { drainAtWork } from './drain-at-work.ts';
 import { endAndFold } from './ending.ts';
 import { soon } from './soon.ts';
-import { command, engineOf, seePool, type Tell, type Tour, tellHeartbeat } from './tour.ts';
+import { command, endpointOf, engineOf, look, seePool, type Tell, type Tour, tellHeartbeat } from './tour.ts';
 import { TourFailure } from './trail.ts';
 import type { Step } from './walk.ts';
 
 const asked = 24;
-const longRequestMs = 2_000;
+const longWorkMs = 3_000;
 
 export const tourSteps = (tour: Tour): readonly Step[] => {
   let measured: Completed | null = null;
@@ -78,27 +78,22 @@ const recover = async (tour: Tour, tell: Tell): Promise<void> => {
   await tellHeartbeat(tour, 'ready', tell);
 };
 
+/** What an engine does in a moment, on a machine with other things to do, is over before the drain begins: then once more, with more. */
 const drain = async (tour: Tour, measured: Completed | null, tell: Tell): Promise<void> => {
-  const { stage, signal, limitMs } = tour;
-  const tokens = measured === null ? asked : tokensFor(longRequestMs, measured);
-  const endpoint = await endpointOf(tour);
-  const request = beginCompletion(endpoint, tokens, signal);
-  await soon({ what: 'the request in the engine', withinMs: limitMs, signal }, () => isBusy(endpoint));
-  tell(`a request for ${tokens} tokens is in the engine`);
-  await command(tour, 'drain', (pool) => pool.drain.$post({ ...withId(mainPool), json: { deadline_ms: limitMs } }), tell);
-  await seePool(tour, ['draining'], tell);
-  if (request.isOver()) throw new TourFailure('expected the request to be in flight when the drain began, found that it had ended before');
-  const load = await soon({ what: `the request in ${mainPool} as the API shows it`, withinMs: limitMs, signal }, async () => {
-    const pool = await look(tour);
-    return (pool.active_leases ?? 0) > 0 || request.isOver() ? pool : null;
-  });
-  tell(`the API: ${load.state}, ${load.active_leases ?? 'unknown'} in flight`);
-  const completed = await request.done;
-  tell(`the request got all of its ${completed.tokens} tokens after ${Math.round(completed.ms)} ms`);
-  await tellHeartbeat(tour, 'not ready', tell);
-  const node = stage.standIn.node(nodeId);
+  let work = firstWork(measured);
+  while (!(await drainAtWork(tour, work, tell))) {
+    const heavier = heavierThan(work);
+    if (heavier === null) throw new TourFailure('expected a request to be in flight when the drain began, found that each had ended before');
+    work = heavier;
+    tell('all of it was done before the drain began; again, with more to do');
+    await seePool(tour, ['offline'], tell);
+    await start(tour, tell);
+  }
+  const node = tour.stage.standIn.node(nodeId);
   if (node !== null) tell(`orchestratord: ${heartbeatText(node)}`);
 };
+
+const firstWork = (measured: Completed | null): Work => (measured === null ? { requests: 1, tokens: asked } : workFor(longWorkMs, measured));
 
 const stopped = async (tour: Tour, tell: Tell): Promise<void> => {
   await seePool(tour, ['offline'], tell);
@@ -107,12 +102,4 @@ const stopped = async (tour: Tour, tell: Tell): Promise<void> => {
   const left = engineProcesses(tour.stage.house.stateDir).find(({ poolId }) => poolId === mainPool);
   if (left !== undefined) throw new TourFailure(`expected no engine of ${mainPool}, found pid ${left.pid}`);
   tell('no process of its engine is left');
-};
-
-const look = ({ stage }: Tour): Promise<Pool> => stage.api.ask((client) => client.v2.pools[':id'].status.$get(withId(mainPool))).read(poolSchema);
-
-const endpointOf = async (tour: Tour): Promise<string> => {
-  const { endpoint } = await look(tour);
-  if (endpoint === null) throw new TourFailure(`the API: expected an endpoint of ${mainPool}, found none`);
-  return endpoint;
 };

@@ -1,6 +1,6 @@
 /** What every step of the tour works with: the stage, its witness, and the few words that steps are made of. */
-import { commandSchema, type Transition } from '../../cli/answers.ts';
-import type { Client } from '../../cli/client.ts';
+import { commandSchema, type Pool, poolSchema, type Transition } from '../../cli/answers.ts';
+import { type Client, withId } from '../../cli/client.ts';
 import { type EngineProcess, engineProcesses } from '../engines.ts';
 import { mainPool } from '../house.ts';
 import type { Stage } from '../stage.ts';
@@ -46,4 +46,13 @@ export const engineOf = ({ stage }: Tour): EngineProcess => {
   const engine = engineProcesses(stage.house.stateDir).find(({ poolId }) => poolId === mainPool);
   if (engine === undefined) throw new TourFailure(`expected an engine of ${mainPool} among the run records, found none that lives`);
   return engine;
+};
+
+export const look = ({ stage }: Tour): Promise<Pool> =>
+  stage.api.ask((client) => client.v2.pools[':id'].status.$get(withId(mainPool))).read(poolSchema);
+
+export const endpointOf = async (tour: Tour): Promise<string> => {
+  const { endpoint } = await look(tour);
+  if (endpoint === null) throw new TourFailure(`the API: expected an endpoint of ${mainPool}, found none`);
+  return endpoint;
 };
