@@ -45,7 +45,7 @@ describe('A request to an engine', () => {
     const { asked, tookMs } = await timed((await start()).endpoint, 200);
     expect(asked.kind).toBe('timeout');
     expect(tookMs).toBeGreaterThanOrEqual(195);
-    expect(tookMs).toBeLessThan(600);
+    expect(tookMs).toBeLessThan(2_000);
   });
 
   it('reads at most what it was told to', async () => {
@@ -153,7 +153,7 @@ describe('Requests over one line', () => {
     });
     const begun = performance.now();
     expect(await twice(engine.endpoint, { deadlineMs: 200 })).toEqual([answer('first'), { kind: 'timeout' }]);
-    expect(performance.now() - begun).toBeLessThan(600);
+    expect(performance.now() - begun).toBeLessThan(2_000);
     expect(taken).toBe(2);
     await until('all to end', () => engine.openSockets() === 0);
   });

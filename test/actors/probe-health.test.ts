@@ -177,7 +177,8 @@ describe('An engine that loads', () => {
     state.loading = false;
     const ready = performance.now();
     const first = await until('the first pass', () => facts[0]);
-    expect(performance.now() - ready).toBeLessThan(100);
+    // A whole interval of a pool that serves is 5 s.
+    expect(performance.now() - ready).toBeLessThan(1_000);
     expect(first).toMatchObject({
       type: 'health.passed',
       outcome: 'ok',

@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AnyMachineSnapshot } from 'xstate';
 import { charts } from '../../src/machines/charts.ts';
 import type { NodeContext } from '../../src/machines/node/context.ts';
 import { type PoolSnapshot, poolView } from '../../src/machines/pool/view.ts';
@@ -70,7 +71,7 @@ const foldProblems = ({ divergence, passedOver }: Replay): readonly string[] => 
   ...(passedOver === 0 ? [] : [`${passedOver} lines of the journal have no beginning`]),
 ];
 
-/** The public states of the chart; attached pools have a shorter way. `offline` may be passed through within one event, as by a rollback. */
+/** The public states of the chart. `offline` may be passed through within one event, as by a rollback. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   '': ['uninitialized', 'starting', 'provisioning', 'offline'],
   uninitialized: ['provisioning', 'offline', 'ended'],
@@ -81,15 +82,22 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   offline: ['provisioning', 'starting', 'ended'],
 };
 
-const arrowProblems = ({ story }: Replay): readonly string[] =>
+const arrowProblems = ({ story, reached }: Replay): readonly string[] =>
   story
     .filter(({ actor }) => actor.includes('#'))
     .map((line) => ({ ...line, from: publicOf(line.from), to: publicOf(line.to) }))
-    .filter(({ from, to, event }) => from !== to && !(arrows[from]?.includes(to) ?? false) && !isMove(from, to, event))
+    .filter(
+      ({ actor, from, to, event }) =>
+        from !== to && !(arrows[from]?.includes(to) ?? false) && !isMove(from, to, event) && !isLetGo(reached.get(actor), from, to),
+    )
     .map(({ seq, actor, event, from, to }) => `${actor} went from ${from} to ${to} by ${event} (line ${seq})`);
 
 /** A file that names another endpoint has an attached pool proved anew; no other pool is moved by one. */
 const isMove = (from: string, to: string, event: string): boolean => from === 'ready' && to === 'starting' && event === 'handoff.appeared';
+
+/** An attached pool is let go as it is: its engine is somebody else's, and nothing is drained. */
+const isLetGo = (life: AnyMachineSnapshot | undefined, from: string, to: string): boolean =>
+  life?.context.origin === 'attached' && from === 'ready' && to === 'ended';
 
 const publicOf = (path: string): string => path.split('.')[0] ?? '';
 

@@ -291,9 +291,12 @@ describe('following', () => {
 
 it('a line costs a small part of a millisecond', () => {
   const journal = begin();
-  const rounds = 2_000;
+  const rounds = 200;
   const seen = change('pool-0', 'ready', 'ready', { event: { type: 'engine.loadChanged', load: { slotsFree: 1 } } });
-  const start = performance.now();
-  for (let index = 0; index < rounds; index += 1) journal.observe(seen);
-  expect(((performance.now() - start) * 1000) / rounds).toBeLessThan(100);
+  const took = Array.from({ length: 10 }, () => {
+    const start = performance.now();
+    for (let index = 0; index < rounds; index += 1) journal.observe(seen);
+    return (performance.now() - start) / rounds;
+  });
+  expect(Math.min(...took)).toBeLessThan(0.1);
 });

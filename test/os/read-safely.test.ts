@@ -61,7 +61,7 @@ describe('Never read', () => {
     execFileSync('mkfifo', [path]);
     const begun = performance.now();
     expect(await refused(path)).toContain('a FIFO');
-    expect(performance.now() - begun).toBeLessThan(500);
+    expect(performance.now() - begun).toBeLessThan(2_000);
   });
 
   it('a directory, a device, a socket', async () => {
