@@ -302,3 +302,13 @@ it('an order in place that the end of its daemon cut off keeps what to go back t
   expect(node.where('a')).toBe('offline.stopped');
   expect(kept(node)).toMatchObject({ spec: { slots: 2 }, former: { slots: 1 } });
 });
+
+it('restarts are counted on from engine to engine, however often one takes the place of another', async () => {
+  const node = await wholeNode({ boot: [pool({ memory: memory({ restart: { ...freshRestart, count: 2 } }) })] });
+  for (const slots of [2, 3, 2]) {
+    await node.command('a', reload(slots));
+    await later(node);
+  }
+  const berth = node.entryOf('a--b')?.role === 'serving' ? 'a--b' : 'a';
+  expect([node.where(berth), node.contextOf(berth).specHash, node.contextOf(berth).restart.count]).toEqual(['ready.healthy', 'h2', 2]);
+});

@@ -224,10 +224,20 @@ describe('an engine that rises beside the one that serves', () => {
     expect(pool.reports.at(-1)).toMatchObject({ type: 'reload.settled', poolId: 'pool-0--b', stamp: { mono: expect.any(Number) } });
     pool.send({ type: 'pool.succeeded', restarts: 3 });
     expect(pool.memory()).toMatchObject({ restart: { count: 3 } });
+    expect(pool.reports.at(-1)).toMatchObject({ type: 'pool.changed', state: 'ready', restarts: 3 });
     pool.send({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('engine_exited'), tail: [] });
     await end(pool);
     expect(pool.where()).toBe('offline.backingOff');
     expect(pool.view().restarts).toBe(4);
+  });
+
+  it('takes over the count of restarts also where its engine ended meanwhile', async () => {
+    const pool = rise();
+    await toReady(pool, record);
+    pool.send({ type: 'engine.exited', exit: { code: 1, signal: null }, cause: because('engine_exited'), tail: [] });
+    pool.send({ type: 'pool.succeeded', restarts: 3 });
+    await end(pool);
+    expect(pool.reports.findLast(({ type }) => type === 'pool.changed')).toMatchObject({ state: 'offline', restarts: 4 });
   });
 
   it.each([

@@ -158,6 +158,10 @@ export const ready = pool.createStateConfig({
       target: '#pool.draining.emptying.announcing',
       actions: ['takeUpSpec', { type: 'beginDrain', params: { why: 'reload', deadlineMs: null } }],
     },
+    /** The node hears of the sum: it hands it on when this engine is replaced in turn. Elsewhere the next change of state tells it. */
+    'pool.succeeded': {
+      actions: [{ type: 'carryRestarts', params: ({ event }) => event }, { type: 'announce', params: { state: 'ready' } }, 'saveMemory'],
+    },
     'pool.remove': [
       { guard: 'isAttached', target: '#pool.offline.settling', actions: 'markForRemoval' },
       {
