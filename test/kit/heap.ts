@@ -20,12 +20,9 @@ export interface Heap {
 
 /** `port`: where `--inspect=127.0.0.1:<port>` has it listen. */
 export const heapAt = async (port: number): Promise<Heap> => {
-  let address = '';
-  await until('an inspector', async () => {
+  const address = await until('an inspector', async () => {
     const response = await fetch(`http://127.0.0.1:${port}/json/list`).catch(() => null);
-    if (response === null) return false;
-    address = v.parse(targets, await response.json())[0]?.webSocketDebuggerUrl ?? '';
-    return address !== '';
+    return response === null ? null : (v.parse(targets, await response.json())[0]?.webSocketDebuggerUrl ?? null);
   });
   const socket = new WebSocket(address);
   await heard(socket, 'open');
